@@ -1,0 +1,32 @@
+"""The only place that reads the time of day. Everything else gets ``now`` as a value."""
+
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the loops need of time. The other implementation is the virtual clock of the tests."""
+
+    def now(self) -> datetime:
+        """The present instant, in UTC, cut to whole milliseconds (the precision of the database)."""
+        ...
+
+    def wait(self, wake: threading.Event, until: datetime) -> None:
+        """Return when ``until`` has come or ``wake`` is set, whichever is first; clears ``wake``."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        now = datetime.now(UTC)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def wait(self, wake: threading.Event, until: datetime) -> None:
+        seconds = until.timestamp() - time.time()
+        if seconds > 0:
+            wake.wait(seconds)
+        wake.clear()
