@@ -1,0 +1,60 @@
+"""The settings of a server, checked once when it starts. Every one is documented in docs/operations.md."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from lamplighter.errors import InvalidInput
+
+
+def _default_concurrency() -> int:
+    return max(4, 2 * (os.cpu_count() or 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one server is set up. ``port`` 0 picks a free one."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    concurrency: int = field(default_factory=_default_concurrency)
+    stop_grace: timedelta = timedelta(seconds=30)
+    bootstrap_key: str | None = field(default=None, repr=False)
+    json_logs: bool = False
+
+    @classmethod
+    def read(
+        cls,
+        environment: Mapping[str, str],
+        *,
+        data: Path,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        concurrency: int | None = None,
+    ) -> "Settings":
+        """The settings from the command line and the ``LAMPLIGHTER_…`` environment; InvalidInput."""
+        grace = _number(environment, "LAMPLIGHTER_STOP_GRACE_SECONDS", 30)
+        style = environment.get("LAMPLIGHTER_LOG_FORMAT", "console")
+        if style not in ("console", "json"):
+            raise InvalidInput.of("LAMPLIGHTER_LOG_FORMAT", f"must be console or json, not {style!r}")
+        return cls(
+            data=data,
+            host=host,
+            port=port,
+            concurrency=concurrency or _default_concurrency(),
+            stop_grace=timedelta(seconds=grace),
+            bootstrap_key=environment.get("LAMPLIGHTER_BOOTSTRAP_KEY") or None,
+            json_logs=style == "json",
+        )
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInput.of(name, f"must be a whole number of seconds, not {text!r}")
+    return int(text)

@@ -1,0 +1,168 @@
+"""The loops that keep the clock: fire what is due, wake what waited, find lost servers.
+
+Each pass is one method ``…_once(now)``: fetch, decide (``planner``), write, in one transaction. ``run`` is the
+thread around them. Any number of engines may work on one database.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+import structlog
+
+from lamplighter import launch, lifecycle, planner
+from lamplighter.clock import Clock
+from lamplighter.model import RunStatus
+from lamplighter.planner import LATE_AFTER, Plan
+from lamplighter.store import runs, schedules, servers, sets
+from lamplighter.store.database import Database
+from lamplighter.store.schedules import DueSchedule
+from lamplighter.triggers import TZDATA_VERSION
+
+log = structlog.get_logger()
+
+BATCH = 1000
+# What an outage left behind is fired at most this fast, so that it never floods the servers.
+BACKLOG_PER_SECOND = 200
+_LOST = lifecycle.Verdict(RunStatus.FAILURE, "server lost: it has not been heard of for its whole lease")
+_LONGEST_SLEEP = timedelta(seconds=1)
+_TRY_BROKEN_AGAIN = timedelta(minutes=5)
+
+
+class Engine:
+    """The scheduler. ``on_runs_ready`` is called after a commit that may have made runs queue."""
+
+    def __init__(self, db: Database, clock: Clock, on_runs_ready: Callable[[], None]) -> None:
+        self._db = db
+        self._clock = clock
+        self._on_runs_ready = on_runs_ready
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._backlog_not_before: datetime | None = None
+
+    def wake(self) -> None:
+        """Look at the schedules again now: one of them may have become due sooner."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End ``run`` after the pass it is in."""
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Keep the clock until ``stop``. A pass that fails is logged and tried again a second later."""
+        while not self._stopping.is_set():
+            now = self._clock.now()
+            try:
+                until = self.pass_once(now)
+            except sa.exc.OperationalError:
+                log.exception("the database is not available; trying again in a second")
+                until = now + _LONGEST_SLEEP
+            self._clock.wait(self._wake, until)
+
+    def pass_once(self, now: datetime) -> datetime:
+        """Do all that is to be done at ``now``; returns when to look again, a second later at the latest."""
+        more = self.fire_once(now)
+        if self.retry_once(now):
+            self._on_runs_ready()
+        self.rescue_once(now)
+        if more:
+            return now
+        with self._db.read() as c:
+            following = schedules.next_fire_at(c, after=now)
+        latest = now + _LONGEST_SLEEP
+        return latest if following is None else min(following, latest)
+
+    def recompute_once(self) -> int:
+        """Bring due times up to date that were computed with another time-zone database; returns how many."""
+        with self._db.write() as c:
+            stale = schedules.computed_with_other_tzdata(c, TZDATA_VERSION, BATCH)
+            for one in stale:
+                try:
+                    due = planner.next_due(one.id, one.timing, one.decided_until)
+                except Exception as problem:  # noqa: BLE001 - one bad schedule must not stop the others
+                    self._put_aside(c, one.id, problem, self._clock.now())
+                    due = one.next
+                schedules.set_next(c, [(one.id, one.decided_until, due)], TZDATA_VERSION)
+        return len(stale)
+
+    def fire_once(self, now: datetime) -> bool:
+        """Fire a batch of what is due now and, at a bounded rate, of what was missed.
+
+        Returns whether more is due now. What is due now never waits for what was missed.
+        """
+        on_time = self._fire_batch(now, after=now - LATE_AFTER, until=now, limit=BATCH)
+        if self._backlog_not_before is None or now >= self._backlog_not_before:
+            self._fire_batch(now, after=None, until=now - LATE_AFTER, limit=BACKLOG_PER_SECOND)
+            self._backlog_not_before = now + timedelta(seconds=1)
+        return on_time == BATCH
+
+    def _fire_batch(self, now: datetime, *, after: datetime | None, until: datetime, limit: int) -> int:
+        try:
+            with self._db.write() as c:
+                batch = schedules.due(c, after=after, until=until, limit=limit)
+                self._fire(c, batch, now)
+        except sa.exc.OperationalError:
+            raise
+        except Exception:
+            log.exception("a batch could not be fired; firing its schedules one by one")
+            return self._fire_one_by_one(now, after=after, until=until, limit=limit)
+        if batch:
+            self._on_runs_ready()
+        return len(batch)
+
+    def _fire_one_by_one(self, now: datetime, *, after: datetime | None, until: datetime, limit: int) -> int:
+        with self._db.read() as c:
+            ids = [due.schedule.id for due in schedules.due(c, after=after, until=until, limit=limit)]
+        for schedule_id in ids:
+            try:
+                with self._db.write() as c:
+                    self._fire(c, schedules.due(c, after=None, until=until, limit=1, only=schedule_id), now)
+            except sa.exc.OperationalError:
+                raise
+            except Exception as problem:  # noqa: BLE001 - one bad schedule must not stop the others
+                with self._db.write() as c:
+                    self._put_aside(c, schedule_id, problem, now)
+        self._on_runs_ready()
+        return len(ids)
+
+    def _fire(self, c: sa.Connection, batch: Sequence[DueSchedule], now: datetime) -> None:
+        planned: list[tuple[DueSchedule, Plan]] = []
+        for due in batch:
+            try:
+                plan = planner.plan_due(due.schedule, now, agent_is_archived=due.agent_is_archived)
+            except Exception as problem:  # noqa: BLE001 - one bad schedule must not stop the others
+                self._put_aside(c, due.schedule.id, problem, now)
+            else:
+                planned.append((due, plan))
+        launch.carry_out(c, planned, now)
+
+    def _put_aside(self, c: sa.Connection, schedule_id: int, problem: Exception, now: datetime) -> None:
+        log.error("a schedule could not be evaluated", schedule=schedule_id, exc_info=problem)
+        reason = f"cannot be evaluated, and its due times wait: {problem}"
+        schedules.set_problem(c, schedule_id, reason, now + _TRY_BROKEN_AGAIN)
+
+    def retry_once(self, now: datetime) -> int:
+        """Let the runs queue whose retry is due; returns how many sets had one."""
+        with self._db.read() as c:
+            if not sets.with_due_retries(c, now, 1):
+                return 0
+        with self._db.write() as c:
+            ready = sets.with_due_retries(c, now, BATCH)
+            for set_id in ready:
+                sets.promote(c, set_id, now)
+        return len(ready)
+
+    def rescue_once(self, now: datetime) -> int:
+        """Take their runs from servers whose lease has run out; returns how many runs."""
+        with self._db.read() as c:
+            owned = [run for server in servers.lost(c, now) for run in runs.on_server(c, server.id)]
+        if not owned:
+            return 0
+        with self._db.write() as c:
+            for server in servers.lost(c, now):
+                for run in runs.on_server(c, server.id):
+                    lifecycle.conclude(c, run, _LOST, run.counters, now)
+        self._on_runs_ready()
+        return len(owned)

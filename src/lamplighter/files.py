@@ -1,0 +1,251 @@
+"""Where the bytes are: agents' bundles by content, and one folder a run.
+
+::
+
+    DATA/bundles/<sha256>.zip                 the files of one version
+    DATA/runs/<id // 1000>/<id>/              one run
+        attempt-<n>/log.txt                   what the agent printed, and our own lines
+        attempt-<n>/input.json, records.jsonl, report.json, exit.json, …
+        attempt-<n>/work/                     where the agent runs; gone afterwards
+        export/                               what people download
+
+Bundles are written to a temporary name and renamed, so a bundle that exists is whole.
+"""
+
+import hashlib
+import io
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from lamplighter.errors import InvalidInput, TooLarge
+
+MOST_FILES = 10_000
+MOST_BYTES = 200 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFolder:
+    """The folder of one attempt of a run; its parts by name."""
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        """What the agent wrote to standard output and error, and the server's own lines."""
+        return self.path / "log.txt"
+
+    @property
+    def input(self) -> Path:
+        """The input as JSON."""
+        return self.path / "input.json"
+
+    @property
+    def records(self) -> Path:
+        """The records as the agent writes them, one JSON object a line."""
+        return self.path / "records.jsonl"
+
+    @property
+    def report(self) -> Path:
+        """What the agent says of itself: how it ended, counts, problems."""
+        return self.path / "report.json"
+
+    @property
+    def work(self) -> Path:
+        """The agent's working directory."""
+        return self.path / "work"
+
+    @property
+    def files(self) -> Path:
+        """Where the agent puts files that it wants kept."""
+        return self.path / "files"
+
+    def say(self, now: datetime, text: str) -> None:
+        """Append a line of the server's own to the log; ``now`` stands before it."""
+        stamp = now.strftime("%Y-%m-%d %H:%M:%S")
+        line = f"{stamp} [lamplighter] {text}\n".encode()
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
+
+
+class Files:
+    """The bytes of one installation, in a folder on this machine."""
+
+    def __init__(self, data: Path) -> None:
+        self._bundles = data / "bundles"
+        self._runs = data / "runs"
+        self._bundles.mkdir(parents=True, exist_ok=True)
+        self._runs.mkdir(parents=True, exist_ok=True)
+
+    def keep_bundle(self, files: Mapping[str, bytes]) -> str:
+        """Keep the files of a version and return their content address."""
+        content = _zip(files)
+        address = hashlib.sha256(content).hexdigest()
+        target = self._bundles / f"{address}.zip"
+        if not target.exists():
+            _write_atomically(target, content)
+        return address
+
+    def bundle_files(self, address: str) -> dict[str, bytes]:
+        """The files of a bundle, path → content."""
+        with zipfile.ZipFile(self._bundles / f"{address}.zip") as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+
+    def unpack(self, address: str, target: Path) -> None:
+        """Write the files of a bundle into the folder ``target``, which is made."""
+        for name, content in self.bundle_files(address).items():
+            path = target / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            if content.startswith(b"#!"):
+                path.chmod(0o755)
+
+    def run_folder(self, run_id: int) -> Path:
+        """The folder of a run; it need not exist."""
+        return self._runs / str(run_id // 1000) / str(run_id)
+
+    def attempt(self, run_id: int, attempt: int) -> AttemptFolder:
+        """The folder of an attempt; it need not exist."""
+        return AttemptFolder(self.run_folder(run_id) / f"attempt-{attempt}")
+
+    def export_folder(self, run_id: int) -> Path:
+        """Where the exported files of a run are."""
+        return self.run_folder(run_id) / "export"
+
+    def remove_run(self, run_id: int, *, keep_input: bool = False) -> None:
+        """Remove the folder of a run, or everything in it but its attempts' inputs."""
+        folder = self.run_folder(run_id)
+        if not folder.exists():
+            return
+        if not keep_input:
+            shutil.rmtree(folder)
+            return
+        for path in sorted(folder.rglob("*"), key=lambda p: len(p.parts), reverse=True):
+            if path.is_dir() and not path.is_symlink():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif path.name != "input.json":
+                path.unlink()
+
+
+def files_of_archive(name: str, content: bytes) -> dict[str, bytes]:
+    """The files of an uploaded zip or tar.gz, path → content.
+
+    Raises ``InvalidInput`` for something else, for paths that leave the folder and for links; ``TooLarge``
+    beyond the limits. A single folder around everything is taken off.
+    """
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        members = _zip_members(content)
+    else:
+        members = _tar_members(content, name)
+    files: dict[str, bytes] = {}
+    try:
+        for path, data in members:
+            if not _is_clutter(path):
+                files[path] = data
+                check_size(files)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as problem:
+        raise InvalidInput.of("bundle", f"{name} cannot be read: {problem}") from problem
+    return checked_files(_without_common_folder(files))
+
+
+def checked_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """``files`` with plain relative paths; raises ``InvalidInput`` for any other path."""
+    if not files:
+        raise InvalidInput.of("files", "there must be at least one file")
+    check_size(files)
+    clean: dict[str, bytes] = {}
+    for name, content in files.items():
+        path = PurePosixPath(name)
+        parts = path.parts
+        if not parts or path.is_absolute() or ".." in parts or "\\" in name or "\0" in name:
+            raise InvalidInput.of("files", f"{name!r} is not a relative path inside the agent's folder")
+        clean[str(path)] = content
+    return clean
+
+
+def check_size(files: Mapping[str, bytes]) -> None:
+    """Raise ``TooLarge`` when an agent has more files or bytes than are taken."""
+    if len(files) > MOST_FILES:
+        raise TooLarge(f"an agent has at most {MOST_FILES} files")
+    if sum(map(len, files.values())) > MOST_BYTES:
+        raise TooLarge(f"an agent has at most {MOST_BYTES // 1024**2} MiB")
+
+
+def _zip_members(content: bytes) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        budget = MOST_BYTES
+        for info in archive.infolist():
+            if info.is_dir():
+                continue
+            if stat.S_ISLNK(info.external_attr >> 16):
+                raise InvalidInput.of("bundle", f"{info.filename} is a link; only plain files are taken")
+            budget -= info.file_size
+            if budget < 0:
+                raise TooLarge(f"an agent has at most {MOST_BYTES // 1024**2} MiB")
+            yield info.filename, archive.read(info)
+
+
+def _tar_members(content: bytes, name: str) -> Iterator[tuple[str, bytes]]:
+    try:
+        archive = tarfile.open(fileobj=io.BytesIO(content), mode="r:*")
+    except tarfile.TarError as problem:
+        raise InvalidInput.of("bundle", f"{name} is neither a zip nor a tar.gz file") from problem
+    with archive:
+        budget = MOST_BYTES
+        for member in archive:
+            if member.isdir():
+                continue
+            file = archive.extractfile(member) if member.isreg() else None
+            if file is None:
+                raise InvalidInput.of(
+                    "bundle", f"{member.name} is a link or device; only plain files are taken"
+                )
+            budget -= member.size
+            if budget < 0:
+                raise TooLarge(f"an agent has at most {MOST_BYTES // 1024**2} MiB")
+            yield member.name.removeprefix("./"), file.read()
+
+
+def _is_clutter(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return "__pycache__" in parts or "__MACOSX" in parts or ".git" in parts
+
+
+def _without_common_folder(files: dict[str, bytes]) -> dict[str, bytes]:
+    tops = {name.split("/", 1)[0] for name in files}
+    if len(tops) != 1 or any("/" not in name for name in files):
+        return files
+    return {name.split("/", 1)[1]: content for name, content in files.items()}
+
+
+def _zip(files: Mapping[str, bytes]) -> bytes:
+    """One archive for one content: sorted, without times."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name), files[name], zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _write_atomically(target: Path, content: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,223 @@
+"""Routes of agents."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
+from lamplighter.errors import FieldError, InvalidInput, UnsupportedMedia
+from lamplighter.files import checked_files, files_of_archive
+from lamplighter.http.api.access import AgentId, Caller, PageIndex, RecordsPerPage, Use, problems
+from lamplighter.http.api.shapes import AgentPage, AgentShape, VersionShape, paged
+from lamplighter.model import Agent
+from lamplighter.service.requests import AgentRequest, RestoreRequest
+
+router = APIRouter(tags=["agents"])
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "name": {"type": "string", "minLength": 1, "maxLength": 200},
+                        "description": {"type": "string"},
+                        "documentation": {"type": "string"},
+                        "startUrl": {"type": "string"},
+                        "comments": {"type": "string", "description": "Why this version was saved"},
+                        "files": {
+                            "type": "object",
+                            "additionalProperties": {"type": "string"},
+                            "example": {
+                                "agent.toml": '[agent]\nrun = ["python", "main.py"]\n',
+                                "main.py": "print('hello')\n",
+                            },
+                        },
+                    },
+                }
+            },
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["bundle"],
+                    "properties": {
+                        "bundle": {"type": "string", "format": "binary", "description": "zip or tar.gz"},
+                        "name": {"type": "string"},
+                        "description": {"type": "string"},
+                        "documentation": {"type": "string"},
+                        "startUrl": {"type": "string"},
+                        "comments": {"type": "string"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+@router.get("/agent/all", responses=problems(400, 401))
+def list_agents(
+    use: Use,
+    _caller: Caller,
+    status: Annotated[int | None, Query(description="Of the last run")] = None,
+    space_id: Annotated[int | None, Query(alias="spaceId")] = None,
+    name: Annotated[str | None, Query(description="The name contains this")] = None,
+    config_type: Annotated[str | None, Query(alias="configType")] = None,
+    sort_column: Annotated[str, Query(alias="sortColumn")] = "name",
+    sort_order: Annotated[int, Query(alias="sortOrder", ge=0, le=1, description="0 ascending")] = 0,
+    page_index: PageIndex = None,
+    records_per_page: RecordsPerPage = None,
+) -> list[AgentShape] | AgentPage:
+    """All agents; with a page asked for, an object with ``items``."""
+    found = [
+        agent
+        for agent in use.agents.every()
+        if (status is None or agent.last_status == status)
+        and (space_id is None or agent.space_id == space_id)
+        and (name is None or name.lower() in agent.name.lower())
+        and (config_type is None or agent.config_type.lower() == config_type.lower())
+    ]
+    found = _sorted(found, sort_column, descending=sort_order == 1)
+    page, is_paged = paged(found, page_index, records_per_page)
+    shapes = [AgentShape.of(agent) for agent in page]
+    if is_paged:
+        return AgentPage(items=shapes, agents=shapes, total_record_count=len(found))
+    return shapes
+
+
+@router.get("/agent/search", responses=problems(400, 401))
+def search_agents(
+    use: Use,
+    _caller: Caller,
+    query: Annotated[str, Query()],
+    max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
+) -> list[AgentShape]:
+    """Agents whose name or description contains ``query``, in any letter case."""
+    word = query.lower()
+    found = [a for a in use.agents.every() if word in a.name.lower() or word in (a.description or "").lower()]
+    return [AgentShape.of(agent) for agent in found[:max_records]]
+
+
+@router.post("/agent", status_code=201, responses=problems(400, 401, 409, 413, 415), openapi_extra=_BODY)
+async def create_agent(request: Request, response: Response, use: Use, caller: Caller) -> AgentShape:
+    """Create an agent from files in JSON or from a bundle."""
+    body, files = await _read(request)
+    if files is None:
+        raise InvalidInput.of("files", 'is required: an object of path → text, or a multipart field "bundle"')
+    agent = await run_in_threadpool(use.agents.create, caller, body, files)
+    response.headers["Location"] = f"/api/v1/agent/{agent.id}"
+    return AgentShape.of(agent)
+
+
+@router.get("/agent/{agentId}", responses=problems(400, 401, 404))
+def read_agent(agent_id: AgentId, use: Use, _caller: Caller) -> AgentShape:
+    """One agent."""
+    return AgentShape.of(use.agents.get(agent_id))
+
+
+@router.put("/agent/{agentId}", responses=problems(400, 401, 404, 409, 413, 415), openapi_extra=_BODY)
+async def save_agent(agent_id: AgentId, request: Request, use: Use, caller: Caller) -> AgentShape:
+    """Save an agent as its next version; without files the version keeps those it has."""
+    body, files = await _read(request)
+    return AgentShape.of(await run_in_threadpool(use.agents.save, caller, agent_id, body, files))
+
+
+@router.delete("/agent/{agentId}", status_code=204, responses=problems(400, 401, 404, 409))
+def delete_agent(agent_id: AgentId, use: Use, _caller: Caller) -> None:
+    """Take an agent and its schedules away."""
+    use.agents.delete(agent_id)
+
+
+@router.post("/agent/{agentId}/archive", status_code=204, responses=problems(400, 401, 404))
+def archive_agent(agent_id: AgentId, use: Use, _caller: Caller) -> None:
+    """Put an agent away: what its schedules fire ends as Skipped."""
+    use.agents.archive(agent_id, archived=True)
+
+
+@router.post("/agent/{agentId}/unarchive", status_code=204, responses=problems(400, 401, 404))
+def unarchive_agent(agent_id: AgentId, use: Use, _caller: Caller) -> None:
+    """Take an archived agent back."""
+    use.agents.archive(agent_id, archived=False)
+
+
+@router.get("/agent/{agentId}/versions", responses=problems(400, 401, 404))
+def list_versions(agent_id: AgentId, use: Use, _caller: Caller) -> list[VersionShape]:
+    """The versions of an agent, newest first."""
+    return [VersionShape.of(version) for version in use.agents.versions(agent_id)]
+
+
+@router.post("/agent/{agentId}/version/{version}/restore", responses=problems(400, 401, 404, 413))
+def restore_version(
+    agent_id: AgentId,
+    version: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    use: Use,
+    caller: Caller,
+    body: RestoreRequest | None = None,
+) -> AgentShape:
+    """Save the content of an old version as a new one."""
+    return AgentShape.of(
+        use.agents.restore(caller, agent_id, version, None if body is None else body.content)
+    )
+
+
+async def _read(request: Request) -> tuple[AgentRequest, dict[str, bytes] | None]:
+    """The request and its files, from JSON or from multipart."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json" or kind.endswith("+json"):
+        return await _read_json(request)
+    if kind == "multipart/form-data":
+        return await _read_multipart(request)
+    raise UnsupportedMedia("send application/json with files, or multipart/form-data with a bundle")
+
+
+async def _read_json(request: Request) -> tuple[AgentRequest, dict[str, bytes] | None]:
+    try:
+        body = _parse(json.loads(await request.body()))
+    except (ValueError, RecursionError) as problem:
+        raise InvalidInput.of("", f"the body is not valid JSON: {problem}") from problem
+    if body.files is None:
+        return body, None
+    return body, checked_files({name: text.encode() for name, text in body.files.items()})
+
+
+async def _read_multipart(request: Request) -> tuple[AgentRequest, dict[str, bytes] | None]:
+    async with request.form() as form:
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        body = _parse(fields)
+        bundle = next((value for name, value in form.items() if name.lower() == "bundle"), None)
+        if bundle is None:
+            return body, None
+        if not isinstance(bundle, UploadFile):
+            raise InvalidInput.of("bundle", "must be a file: a zip or a tar.gz")
+        content = await bundle.read()
+        return body, await run_in_threadpool(files_of_archive, bundle.filename or "bundle", content)
+
+
+def _parse(document: Any) -> AgentRequest:
+    try:
+        return AgentRequest.model_validate(document)
+    except ValidationError as problem:
+        raise InvalidInput(
+            *(FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in problem.errors())
+        ) from problem
+
+
+def _sorted(found: list[Agent], column: str, *, descending: bool) -> list[Agent]:
+    keys: dict[str, Any] = {
+        "name": lambda a: a.name.lower(),
+        "lastactivity": lambda a: (a.last_activity is not None, a.last_activity or a.created),
+        "created": lambda a: a.created,
+        "updated": lambda a: a.updated,
+        "status": lambda a: -1 if a.last_status is None else a.last_status.value,
+        "configtype": lambda a: a.config_type,
+    }
+    key = keys.get(column.lower())
+    if key is None:
+        wanted = "name, lastActivity, created, updated, status or configType"
+        raise InvalidInput.of("sortColumn", f"must be one of {wanted}")
+    return sorted(found, key=key, reverse=descending)

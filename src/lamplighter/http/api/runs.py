@@ -1,0 +1,316 @@
+"""Routes of runs."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    StreamingResponse,
+)
+
+from lamplighter.errors import LamplighterError, TimedOut
+from lamplighter.http.api.access import (
+    AgentId,
+    Caller,
+    FileId,
+    PageIndex,
+    RecordsPerPage,
+    RunId,
+    Services,
+    Use,
+    problems,
+)
+from lamplighter.http.api.shapes import FileShape, RunShape
+from lamplighter.model import Run, RunStatus
+from lamplighter.service.requests import StartRequest
+
+router = APIRouter(tags=["runs"])
+downloads = APIRouter(tags=["runs"])
+
+_LOOK_EVERY = 0.2  # seconds between looks at a run or log that somebody waits for
+_SAY_ALIVE_EVERY = 15.0
+_CHUNK = 256 * 1024
+
+
+@router.post(
+    "/agent/{agentId}/start",
+    status_code=202,
+    response_model=RunShape,
+    responses={
+        200: {
+            "description": "The records of a synchronous run",
+            "content": {"application/json": {"schema": {"type": "array", "items": {"type": "object"}}}},
+        },
+        **problems(400, 401, 404, 409, 413, 504),
+    },
+)
+async def start_agent(
+    agent_id: AgentId, request: Request, use: Use, caller: Caller, body: StartRequest | None = None
+) -> Any:
+    """Start an agent: 202 with the run, or, synchronously, 200 with its records when it has ended."""
+    wanted = body or StartRequest()
+    run = await run_in_threadpool(use.runs.start, caller, agent_id, wanted)
+    if not wanted.is_run_synchronously:
+        return RunShape.of(run, use.clock.now())
+    ended = await _end_of(use, run, wanted.timeout)
+    if ended is None:
+        await run_in_threadpool(use.runs.stop, agent_id, run.id, "the time-out of a synchronous start")
+        raise TimedOut(f"run {run.id} did not end within {wanted.timeout} seconds and is being stopped")
+    if ended.status not in (RunStatus.COMPLETED, RunStatus.SUCCESS):
+        raise RunFailed(f"run {run.id} ended as {ended.status.name.capitalize()}: {ended.message}")
+    return StreamingResponse(_json_array(use.runs.records(ended)), media_type="application/json")
+
+
+class RunFailed(LamplighterError):
+    """A synchronous run ended without the records that were wanted."""
+
+    code = "run_failed"
+    status = 500
+    title = "Run failed"
+
+
+@router.get("/agent/{agentId}/runs", responses=problems(400, 401, 404))
+def list_runs(
+    agent_id: AgentId,
+    use: Use,
+    _caller: Caller,
+    max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
+) -> list[RunShape]:
+    """The runs of an agent, newest first."""
+    now = use.clock.now()
+    return [RunShape.of(run, now) for run in use.runs.of_agent(agent_id, max_records)]
+
+
+@router.get("/agent/{agentId}/run/{runId}/status", responses=problems(400, 401, 404))
+def read_run(agent_id: AgentId, run_id: RunId, use: Use, _caller: Caller) -> RunShape:
+    """One run."""
+    return RunShape.of(use.runs.get(agent_id, run_id), use.clock.now())
+
+
+@router.post("/agent/{agentId}/run/{runId}/stop", status_code=204, responses=problems(400, 401, 404, 409))
+def stop_run(agent_id: AgentId, run_id: RunId, use: Use, caller: Caller) -> None:
+    """Ask a run to end gracefully."""
+    use.runs.stop(agent_id, run_id, caller.name)
+
+
+@router.post("/agent/{agentId}/run/{runId}/kill", status_code=204, responses=problems(400, 401, 404, 409))
+def kill_run(agent_id: AgentId, run_id: RunId, use: Use, caller: Caller) -> None:
+    """Stop a run; called again while it is stopping, end its process at once."""
+    use.runs.kill(agent_id, run_id, caller.name)
+
+
+@router.post("/agent/{agentId}/run/{runId}/restart", status_code=202, responses=problems(400, 401, 404, 409))
+def restart_run(agent_id: AgentId, run_id: RunId, use: Use, caller: Caller) -> RunShape:
+    """Try a run in Failure again, in place, with the same input."""
+    return RunShape.of(use.runs.restart(agent_id, run_id, caller.name), use.clock.now())
+
+
+@router.delete("/agent/{agentId}/run/{runId}", status_code=204, responses=problems(400, 401, 404, 409))
+def delete_run(
+    agent_id: AgentId,
+    run_id: RunId,
+    use: Use,
+    _caller: Caller,
+    remove_method: Annotated[
+        Literal["RemoveEntireRun", "RemoveAllFiles", "RemoveAllFilesAndAgentInput"],
+        Query(alias="removeMethod"),
+    ] = "RemoveEntireRun",
+) -> None:
+    """Remove an ended run, or only its files."""
+    use.runs.delete(
+        agent_id,
+        run_id,
+        row=remove_method == "RemoveEntireRun",
+        keep_input=remove_method == "RemoveAllFiles",
+    )
+
+
+@router.get("/agent/{agentId}/run/{runId}/files", responses=problems(400, 401, 404))
+def list_files(agent_id: AgentId, run_id: RunId, use: Use, _caller: Caller) -> list[FileShape]:
+    """The files that a run left."""
+    return [FileShape.of(file) for file in use.runs.files(agent_id, run_id)]
+
+
+@router.get(
+    "/agent/{agentId}/run/{runId}/file/{fileId}/download",
+    status_code=302,
+    response_class=RedirectResponse,
+    responses=problems(400, 401, 404),
+)
+def download_file(
+    agent_id: AgentId, run_id: RunId, file_id: FileId, request: Request, use: Use, _caller: Caller
+) -> RedirectResponse:
+    """Redirect to an address that serves the file without credentials and expires after 15 minutes."""
+    expires, signature = use.runs.signed_download(agent_id, run_id, file_id)
+    address = request.url_for("serve_file", fileId=file_id)
+    return RedirectResponse(
+        str(address.include_query_params(expires=expires, signature=signature)), status_code=302
+    )
+
+
+@downloads.get(
+    "/download/{fileId}", name="serve_file", response_class=FileResponse, responses=problems(400, 403, 404)
+)
+def serve_file(
+    file_id: FileId, use: Use, expires: Annotated[int, Query(ge=0)], signature: Annotated[str, Query()]
+) -> FileResponse:
+    """Serve a file to whoever has a signed address for it."""
+    path, name = use.runs.download(file_id, expires, signature)
+    return FileResponse(path, filename=name, content_disposition_type="attachment")
+
+
+@router.get(
+    "/agent/{agentId}/run/{runId}/records",
+    responses={
+        200: {
+            "description": "The records; with a page asked for, an object with items and totalRecordCount",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "anyOf": [
+                            {"type": "array", "items": {"type": "object"}},
+                            {
+                                "type": "object",
+                                "required": ["items", "totalRecordCount"],
+                                "properties": {
+                                    "items": {"type": "array", "items": {"type": "object"}},
+                                    "totalRecordCount": {"type": "integer"},
+                                },
+                            },
+                        ]
+                    }
+                }
+            },
+        },
+        **problems(400, 401, 404),
+    },
+)
+def list_records(
+    agent_id: AgentId,
+    run_id: RunId,
+    use: Use,
+    _caller: Caller,
+    page_index: PageIndex = None,
+    records_per_page: RecordsPerPage = None,
+) -> Response:
+    """The extracted records, those so far while the run goes."""
+    run = use.runs.get(agent_id, run_id)
+    if page_index is None and records_per_page is None:
+        return StreamingResponse(_json_array(use.runs.records(run)), media_type="application/json")
+    size = records_per_page or 50
+    skip = ((page_index or 1) - 1) * size
+    items = list(use.runs.records(run, skip=skip, limit=size))
+    total = max(run.counters.data_count, skip + len(items) if items else 0)
+    return JSONResponse({"items": items, "totalRecordCount": total})
+
+
+@router.get(
+    "/agent/{agentId}/run/{runId}/log",
+    response_class=PlainTextResponse,
+    responses={
+        200: {
+            "description": "The log; with follow, server-sent events: one event a line, then the event `end`",
+            "content": {"text/plain": {}, "text/event-stream": {}},
+        },
+        **problems(400, 401, 404),
+    },
+)
+def read_log(
+    agent_id: AgentId,
+    run_id: RunId,
+    request: Request,
+    use: Use,
+    _caller: Caller,
+    follow: bool = False,
+    attempt: Annotated[int | None, Query(ge=1, description="The newest when not said")] = None,
+) -> Response:
+    """The log of a run as text; with ``follow``, line by line as it is written."""
+    run = use.runs.get(agent_id, run_id)
+    path = use.runs.log_path(run, attempt)
+    if follow:
+        last = request.headers.get("last-event-id", "0")
+        begin = int(last) if last.isdecimal() and len(last) < 19 else 0
+        events = _log_events(request, use, agent_id, run_id, attempt, begin)
+        return StreamingResponse(
+            events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+    if not path.exists():
+        return PlainTextResponse("")
+    # The size is read once: a log that grows meanwhile does not make the answer endless.
+    return StreamingResponse(_bytes_of(path, path.stat().st_size), media_type="text/plain; charset=utf-8")
+
+
+async def _end_of(use: Services, run: Run, timeout: float) -> Run | None:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        current = await run_in_threadpool(use.runs.get, run.agent_id, run.id)
+        if current.status.is_terminal:
+            return current
+        await asyncio.sleep(_LOOK_EVERY)
+    return None
+
+
+async def _log_events(
+    request: Request, use: Services, agent_id: int, run_id: int, attempt: int | None, offset: int
+) -> AsyncIterator[str]:
+    """Server-sent events: a line each, whose id is the offset after it, so that a client can resume."""
+    number = attempt
+    quiet_since = time.monotonic()
+    stopping: asyncio.Event = request.app.state.stopping
+    while not stopping.is_set():
+        run = await run_in_threadpool(use.runs.get, agent_id, run_id)
+        newest = run.attempt if attempt is None else attempt
+        if number is not None and newest != number:
+            offset = 0  # the run went on with another attempt, whose log begins anew
+        number = newest
+        path = use.runs.log_path(run, number)
+        while lines := await run_in_threadpool(_lines_from, path, offset):
+            for text, offset in lines:
+                yield f"id: {offset}\ndata: {text}\n\n"
+            quiet_since = time.monotonic()
+        if run.status.is_terminal:
+            yield f"event: end\ndata: {run.status.name.capitalize()}\n\n"
+            return
+        if time.monotonic() - quiet_since > _SAY_ALIVE_EVERY:
+            yield ": waiting\n\n"
+            quiet_since = time.monotonic()
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+def _lines_from(path: Path, offset: int) -> list[tuple[str, int]]:
+    """Some whole lines from ``offset`` on, each with the offset behind it."""
+    if not path.exists():
+        return []
+    found: list[tuple[str, int]] = []
+    with path.open("rb") as file:
+        file.seek(offset)
+        block = file.read(_CHUNK)
+    end = block.rfind(b"\n") + 1 or (len(block) if len(block) == _CHUNK else 0)
+    for line in block[:end].splitlines(keepends=True):
+        offset += len(line)
+        # A carriage return would end the event's line early.
+        found.append((line.decode("utf-8", "replace").rstrip("\r\n").replace("\r", " "), offset))
+    return found
+
+
+def _bytes_of(path: Path, size: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while size > 0 and (block := file.read(min(_CHUNK, size))):
+            size -= len(block)
+            yield block
+
+
+def _json_array(records: Iterator[dict[str, Any]]) -> Iterator[str]:
+    yield "["
+    for index, record in enumerate(records):
+        yield ("," if index else "") + json.dumps(record, ensure_ascii=False)
+    yield "]"

@@ -1,0 +1,101 @@
+"""Routes of schedules."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from lamplighter.http.api.access import AgentId, Caller, ScheduleId, Use, problems
+from lamplighter.http.api.shapes import (
+    FireShape,
+    PlannedFireShape,
+    PreviewShape,
+    RunShape,
+    ScheduleShape,
+)
+from lamplighter.service.requests import PreviewRequest, ScheduleRequest, Time
+
+router = APIRouter(tags=["schedules"])
+
+
+@router.get("/agent/{agentId}/schedules", responses=problems(400, 401, 404))
+def list_schedules(agent_id: AgentId, use: Use, _caller: Caller) -> list[ScheduleShape]:
+    """The schedules of an agent, oldest first."""
+    return [ScheduleShape.of(s) for s in use.schedules.every(agent_id)]
+
+
+@router.post("/agent/{agentId}/schedules", status_code=201, responses=problems(400, 401, 404, 413))
+def create_schedule(
+    agent_id: AgentId, body: ScheduleRequest, response: Response, use: Use, _caller: Caller
+) -> ScheduleShape:
+    """Give an agent a schedule."""
+    schedule = use.schedules.create(agent_id, body)
+    response.headers["Location"] = f"/api/v1/agent/{agent_id}/schedules/{schedule.id}"
+    return ScheduleShape.of(schedule)
+
+
+@router.get("/agent/{agentId}/schedules/{scheduleId}", responses=problems(400, 401, 404))
+def read_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _caller: Caller) -> ScheduleShape:
+    """One schedule."""
+    return ScheduleShape.of(use.schedules.get(agent_id, schedule_id))
+
+
+@router.put("/agent/{agentId}/schedules/{scheduleId}", responses=problems(400, 401, 404, 413))
+def update_schedule(
+    agent_id: AgentId, schedule_id: ScheduleId, body: ScheduleRequest, use: Use, _caller: Caller
+) -> ScheduleShape:
+    """Change a schedule: what is not sent keeps its value. The past is never fired."""
+    return ScheduleShape.of(use.schedules.update(agent_id, schedule_id, body))
+
+
+@router.delete("/agent/{agentId}/schedules/{scheduleId}", status_code=204, responses=problems(400, 401, 404))
+def delete_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _caller: Caller) -> None:
+    """Take a schedule away; its runs stay."""
+    use.schedules.delete(agent_id, schedule_id)
+
+
+@router.post(
+    "/agent/{agentId}/schedules/{scheduleId}/enable", status_code=204, responses=problems(400, 401, 404)
+)
+def enable_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _caller: Caller) -> None:
+    """Let a schedule fire again, from now on."""
+    use.schedules.switch(agent_id, schedule_id, on=True)
+
+
+@router.post(
+    "/agent/{agentId}/schedules/{scheduleId}/disable", status_code=204, responses=problems(400, 401, 404)
+)
+def disable_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _caller: Caller) -> None:
+    """Keep a schedule from firing."""
+    use.schedules.switch(agent_id, schedule_id, on=False)
+
+
+@router.post(
+    "/agent/{agentId}/schedules/{scheduleId}/run", status_code=202, responses=problems(400, 401, 404, 409)
+)
+def run_schedule_now(agent_id: AgentId, schedule_id: ScheduleId, use: Use, caller: Caller) -> RunShape:
+    """Start the agent now with the schedule's settings; its due times stay as they are."""
+    set_id = use.schedules.run_now(agent_id, schedule_id, caller.name)
+    return RunShape.of(use.runs.first_of_set(set_id), use.clock.now())
+
+
+@router.get("/agent/{agentId}/schedules/{scheduleId}/fires", responses=problems(400, 401, 404))
+def list_fires(
+    agent_id: AgentId,
+    schedule_id: ScheduleId,
+    use: Use,
+    _caller: Caller,
+    max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
+    since: Annotated[Time | None, Query(alias="startDate")] = None,
+    until: Annotated[Time | None, Query(alias="endDate")] = None,
+) -> list[FireShape]:
+    """The fire ledger, newest first: every due time and what became of it."""
+    timezone = use.schedules.get(agent_id, schedule_id).timing.timezone
+    found = use.schedules.fires(agent_id, schedule_id, limit=max_records, since=since, until=until)
+    return [FireShape.of(fire, timezone) for fire in found]
+
+
+@router.post("/schedules/preview", responses=problems(400, 401, 413))
+def preview_schedule(body: PreviewRequest, use: Use, _caller: Caller) -> PreviewShape:
+    """The next fires of a schedule that need not exist; nothing is stored."""
+    text, fires = use.schedules.preview(body)
+    return PreviewShape(local_schedule=text, fires=[PlannedFireShape.of(fire) for fire in fires])

@@ -1,0 +1,443 @@
+"""What the API answers: the wire's names and types, made from the house's values."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from lamplighter import model
+from lamplighter.errors import InvalidInput, LamplighterError
+from lamplighter.planner import local
+from lamplighter.service.schedules import PlannedFire, local_schedule
+
+
+def iso(moment: datetime) -> str:
+    """UTC with ``Z``; milliseconds only when there are some."""
+    text = moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+Time = Annotated[
+    datetime,
+    PlainSerializer(iso, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class Shape(BaseModel):
+    """The root of all answers."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class FieldProblem(Shape):
+    """What is wrong with one field of the request."""
+
+    field: str
+    message: str
+
+
+class Problem(Shape):
+    """An error, as ``application/problem+json`` (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    errors: list[FieldProblem] | None = None
+
+    @classmethod
+    def of(cls, error: LamplighterError, instance: str) -> "Problem":
+        """The problem that tells a caller of ``error``."""
+        fields = None
+        if isinstance(error, InvalidInput):
+            fields = [FieldProblem(field=e.field, message=e.message) for e in error.errors]
+        return cls(
+            title=error.title,
+            status=error.status,
+            detail=str(error),
+            instance=instance,
+            code=error.code,
+            errors=fields,
+        )
+
+
+class ScheduleShape(Shape):
+    """A schedule."""
+
+    id: int
+    config_id: int
+    name: str
+    schedule: str | None
+    cron_expression: str | None
+    local_schedule: str
+    timezone: str
+    next_run_time: Time | None
+    start_time: Time | None
+    schedule_type: int
+    is_enabled: bool
+    run_every_count: int | None
+    run_every_period: int | None
+    input_parameters: str | None
+    parallelism: int
+    parallel_max_concurrency: int | None
+    parallel_export: str
+    proxy_pool_id: int | None
+    server_group_id: int | None
+    log_level: str
+    log_mode: str
+    is_exclusive: bool
+    is_wait_on_failure: bool
+    created: Time
+    updated: Time
+    end_time: Time | None
+    jitter_seconds: int
+    catch_up: str
+    catch_up_window_seconds: int
+    max_retries: int | None
+    retry_delay_seconds: int | None
+    timeout_seconds: int | None
+    priority: int
+    dst_gap: str
+    dst_overlap: str
+    excluded_dates: list[str]
+    problem: str | None = Field(description="Why the schedule cannot be evaluated, if it cannot")
+
+    @classmethod
+    def of(cls, s: model.Schedule) -> "ScheduleShape":
+        """The answer for a schedule."""
+        t, r = s.timing, s.settings
+        kind = t.schedule_type
+        cron = t.cron_expression if kind is model.ScheduleType.CRON else None
+        every = kind is model.ScheduleType.RUN_EVERY
+        return cls(
+            id=s.id,
+            config_id=s.agent_id,
+            name=s.name,
+            schedule=cron,
+            cron_expression=cron,
+            local_schedule=local_schedule(s),
+            timezone=t.timezone,
+            next_run_time=None if s.next is None else s.next.time,
+            start_time=t.start_time,
+            schedule_type=kind.value,
+            is_enabled=s.is_enabled,
+            run_every_count=t.run_every_count if every else None,
+            run_every_period=t.run_every_period if every else None,
+            input_parameters=s.input_parameters,
+            parallelism=r.parallelism,
+            parallel_max_concurrency=r.parallel_max_concurrency,
+            parallel_export=r.parallel_export.value,
+            proxy_pool_id=r.proxy_pool_id,
+            server_group_id=r.server_group_id,
+            log_level=r.log_level.value,
+            log_mode=r.log_mode.value,
+            is_exclusive=r.is_exclusive,
+            is_wait_on_failure=r.is_wait_on_failure,
+            created=s.created,
+            updated=s.updated,
+            end_time=t.end_time,
+            jitter_seconds=t.jitter_seconds,
+            catch_up=t.catch_up.value,
+            catch_up_window_seconds=t.catch_up_window_seconds,
+            max_retries=r.max_retries,
+            retry_delay_seconds=r.retry_delay_seconds,
+            timeout_seconds=r.timeout_seconds,
+            priority=r.priority,
+            dst_gap=t.dst_gap,
+            dst_overlap=t.dst_overlap,
+            excluded_dates=list(t.excluded_dates),
+            problem=s.problem,
+        )
+
+
+class PlannedFireShape(Shape):
+    """A fire that is to come."""
+
+    time: Time
+    local_time: str = Field(description="The wall clock in the schedule's timezone")
+    utc_offset: str = Field(examples=["-04:00"])
+    note: str | None = Field(description="What daylight saving or an excluded date makes of this fire")
+
+    @classmethod
+    def of(cls, fire: PlannedFire) -> "PlannedFireShape":
+        """The answer for a planned fire."""
+        return cls(
+            time=fire.time,
+            local_time=fire.local_time.replace(tzinfo=None).isoformat(),
+            utc_offset=fire.local_time.strftime("%:z") if fire.local_time.utcoffset() else "+00:00",
+            note=fire.note,
+        )
+
+
+class PreviewShape(Shape):
+    """The text of a schedule and its next fires."""
+
+    local_schedule: str
+    fires: list[PlannedFireShape]
+
+
+class FireShape(Shape):
+    """A row of the fire ledger; ``count`` due times from ``dueTime`` to ``lastDueTime`` share it."""
+
+    id: int
+    schedule_id: int
+    due_time: Time
+    last_due_time: Time
+    local_time: str
+    count: int
+    outcome: str
+    reason: str
+    decided: Time
+    run_ids: list[int]
+
+    @classmethod
+    def of(cls, fire: model.Fire, timezone: str) -> "FireShape":
+        """The answer for a ledger row, with the wall clock of the schedule's timezone."""
+        return cls(
+            id=fire.id,
+            schedule_id=fire.schedule_id,
+            due_time=fire.due,
+            last_due_time=fire.last_due,
+            local_time=local(fire.due, timezone).isoformat(),
+            count=fire.count,
+            outcome=fire.outcome.value,
+            reason=fire.reason,
+            decided=fire.decided,
+            run_ids=list(fire.run_ids),
+        )
+
+
+class AgentShape(Shape):
+    """An agent."""
+
+    id: int
+    name: str
+    description: str | None
+    documentation: str | None
+    icon: str | None = None
+    image: str | None = None
+    input_parameters: dict[str, Any]
+    config_type: str
+    proxy_pool_id: int | None = None
+    space_id: int
+    start_url: str | None
+    status: int | None = Field(description="The status of the last run; null when it never ran")
+    user_id: int
+    validation_status: str = "Valid"
+    version: int
+    created: Time
+    updated: Time
+    last_activity: Time | None
+    agent_templates: list[Any] = []
+    is_archived: bool
+
+    @classmethod
+    def of(cls, a: model.Agent) -> "AgentShape":
+        """The answer for an agent."""
+        return cls(
+            id=a.id,
+            name=a.name,
+            description=a.description,
+            documentation=a.documentation,
+            input_parameters=dict(a.input_parameters),
+            config_type=a.config_type,
+            space_id=a.space_id,
+            start_url=a.start_url,
+            status=None if a.last_status is None else a.last_status.value,
+            user_id=a.user_id,
+            version=a.version,
+            created=a.created,
+            updated=a.updated,
+            last_activity=a.last_activity,
+            is_archived=a.is_archived,
+        )
+
+
+class AgentPage(Shape):
+    """A page of agents, under both names that clients look for."""
+
+    items: list[AgentShape]
+    agents: list[AgentShape]
+    total_record_count: int
+
+
+class VersionShape(Shape):
+    """A version of an agent."""
+
+    version: int
+    user_name: str
+    created: Time
+    comments: str | None
+    file_size: int
+
+    @classmethod
+    def of(cls, v: model.AgentVersion) -> "VersionShape":
+        """The answer for a version."""
+        return cls(
+            version=v.version,
+            user_name=v.user_name,
+            created=v.created,
+            comments=v.comments,
+            file_size=v.file_size,
+        )
+
+
+class RunShape(Shape):
+    """A run."""
+
+    id: int
+    run_id: int
+    config_id: int
+    config_name: str
+    space_id: int
+    organization_id: int = 1
+    organization_name: str = "Lamplighter"
+    sequence: int
+    parallelism: int
+    parallel_max_concurrency: int | None
+    parallel_export: str
+    parallel_set: int
+    start_time: Time | None
+    end_time: Time | None
+    created: Time
+    status: int
+    message: str | None
+    config_version: int
+    action_count: int
+    page_count: int
+    dynamic_page_count: int
+    request_count: int
+    data_count: int
+    input_count: int
+    error_count: int
+    export_count: int
+    traffic: int
+    run_time_sec: int
+    server_name: str | None
+    table_type: str | None = None
+    error_message: str | None
+    records_extracted: int
+    records_exported: int
+    started_by: str
+    log_level: str
+    log_mode: str
+    schedule_id: int | None
+    scheduled_time: Time | None
+    attempt: int
+
+    @classmethod
+    def of(cls, r: model.Run, now: datetime) -> "RunShape":
+        """The answer for a run; ``now`` bounds the run time of one that is going."""
+        n, s = r.counters, r.settings
+        seconds = 0
+        if r.start_time is not None:
+            seconds = int(((r.end_time or now) - r.start_time).total_seconds())
+        return cls(
+            id=r.id,
+            run_id=r.id,
+            config_id=r.agent_id,
+            config_name=r.agent_name,
+            space_id=r.space_id,
+            sequence=r.sequence,
+            parallelism=s.parallelism,
+            parallel_max_concurrency=s.parallel_max_concurrency,
+            parallel_export=s.parallel_export.value,
+            parallel_set=r.set_id,
+            start_time=r.start_time,
+            end_time=r.end_time,
+            created=r.created,
+            status=r.status.value,
+            message=r.message,
+            config_version=r.agent_version,
+            action_count=n.request_count,
+            page_count=n.page_count,
+            dynamic_page_count=n.dynamic_page_count,
+            request_count=n.request_count,
+            data_count=n.data_count,
+            input_count=n.input_count,
+            error_count=n.error_count,
+            export_count=n.export_count,
+            traffic=n.traffic,
+            run_time_sec=max(0, seconds),
+            server_name=r.server_name,
+            error_message=r.message if r.status in _FAILED else None,
+            records_extracted=n.data_count,
+            records_exported=n.export_count,
+            started_by=r.started_by,
+            log_level=s.log_level.value,
+            log_mode=s.log_mode.value,
+            schedule_id=r.schedule_id,
+            scheduled_time=r.scheduled_time,
+            attempt=r.attempt,
+        )
+
+
+_FAILED = (model.RunStatus.FAILURE, model.RunStatus.FAILED)
+
+
+class FileShape(Shape):
+    """A file that a run left."""
+
+    id: int
+    name: str
+    file_type: str
+    file_size: int
+    created: Time
+    region_id: int = 1
+
+    @classmethod
+    def of(cls, f: model.RunFile) -> "FileShape":
+        """The answer for a file."""
+        return cls(id=f.id, name=f.name, file_type=f.file_type, file_size=f.size, created=f.created)
+
+
+class KeyShape(Shape):
+    """An API key, without the key."""
+
+    id: int
+    user_id: int
+    user_name: str
+    description: str | None
+    prefix: str
+    created: Time
+    expires: Time
+    revoked: Time | None
+    last_used: Time | None
+
+    @classmethod
+    def of(cls, k: model.ApiKey) -> "KeyShape":
+        """The answer for a key."""
+        return cls(**{name: getattr(k, name) for name in cls.model_fields if name != "key"})
+
+
+class NewKeyShape(KeyShape):
+    """An API key that was just made; ``key`` is shown this once."""
+
+    key: str
+
+
+class HealthShape(Shape):
+    """How the server is."""
+
+    status: str
+    version: str
+    tzdata_version: str
+    time: Time
+    runs_going: int
+    runs_waiting: int
+
+
+def paged(
+    items: Sequence[Any], page_index: int | None, records_per_page: int | None
+) -> tuple[Sequence[Any], bool]:
+    """The page that was asked for, and whether one was; pages count from 1 and have 50 records by default."""
+    if page_index is None and records_per_page is None:
+        return items, False
+    size = records_per_page or 50
+    begin = ((page_index or 1) - 1) * size
+    return items[begin : begin + size], True

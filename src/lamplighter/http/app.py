@@ -1,0 +1,193 @@
+"""The HTTP application: its routes, one mapping of errors, one limit on bodies."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+import lamplighter
+from lamplighter.errors import (
+    Conflict,
+    FieldError,
+    InvalidInput,
+    LamplighterError,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
+from lamplighter.http.api import agents, health, keys, runs, schedules
+from lamplighter.http.api.access import Services
+from lamplighter.http.api.shapes import Problem
+
+log = structlog.get_logger()
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_MOST_BYTES = 2 * 1024**2
+_MOST_BYTES_OF_AGENT = 256 * 1024**2
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application over these services; ``app.state.stopping`` is to be set when the server stops."""
+    app = FastAPI(
+        title="Lamplighter",
+        version=lamplighter.__version__,
+        description=(
+            "Runs web-scraping agents by the clock. Times are UTC. Property names of requests are matched"
+            " without regard to case, unknown ones are ignored, and null means not given."
+        ),
+        # Only what the documentation says is answered: 422 is never sent for invalid input, 400 is.
+        responses={},
+    )
+    app.state.services = services
+    app.state.stopping = asyncio.Event()
+    for routes in (agents, schedules, runs, keys):
+        app.include_router(routes.router, prefix="/api/v1")
+    app.include_router(runs.downloads, prefix="/api/v1")
+    app.include_router(health.router)
+    app.add_exception_handler(LamplighterError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OperationalError, _database_away)
+    app.add_exception_handler(Exception, _defect)
+    app.add_middleware(BodyLimit)
+    _tell_the_truth(app)
+    return app
+
+
+def _answer(request: Request, error: LamplighterError) -> JSONResponse:
+    problem = Problem.of(error, request.url.path)
+    headers = {"WWW-Authenticate": 'ApiKey realm="lamplighter"'} if error.status == 401 else None
+    return JSONResponse(
+        problem.model_dump(by_alias=True, exclude_none=True),
+        status_code=error.status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+async def _known(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, LamplighterError):
+        raise TypeError("this handler is for LamplighterError")
+    return _answer(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise TypeError("this handler is for RequestValidationError")
+    return _answer(request, InvalidInput(*map(_field_error, error.errors())))
+
+
+def _field_error(error: Mapping[str, Any]) -> FieldError:
+    if error["type"] == "json_invalid":
+        return FieldError("", f"the body is not valid JSON: {error['ctx']['error']}")
+    where = [str(part) for part in error["loc"][1:]]
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] in ("missing", "model_attributes_type", "model_type") and not where:
+        message = "the body must be a JSON object"
+    return FieldError(".".join(where), message)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise TypeError("this handler is for HTTPException")
+    known: LamplighterError
+    if error.status_code == 404:
+        known = NotFound("there is nothing at this address; /docs lists what there is")
+    elif error.status_code == 405:
+        known = _MethodNotAllowed(f"{request.method} is not possible here")
+    elif error.status_code == 413:
+        known = TooLarge(error.detail)
+    elif error.status_code == 400:
+        known = InvalidInput.of("", error.detail)
+    else:
+        known = LamplighterError(error.detail)
+    answer = _answer(request, known)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+class _MethodNotAllowed(Conflict):
+    code = "method_not_allowed"
+    status = 405
+    title = "Method not allowed"
+
+
+async def _database_away(request: Request, error: Exception) -> JSONResponse:
+    log.error("the database is not available", path=request.url.path, exc_info=error)
+    return _answer(request, Unavailable("the database is not available at the moment: try again"))
+
+
+async def _defect(request: Request, error: Exception) -> JSONResponse:
+    log.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
+    return _answer(request, LamplighterError("something went wrong in the server; its log says what"))
+
+
+def _tell_the_truth(app: FastAPI) -> None:
+    """Take from the OpenAPI document what FastAPI adds on its own and this API never answers."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = make()
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+                for answer in operation["responses"].values():
+                    content = answer.get("content", {})
+                    if "application/problem+json" in content:
+                        content.pop("application/json", None)
+        for leftover in ("HTTPValidationError", "ValidationError"):
+            document["components"]["schemas"].pop(leftover, None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way of changing it
+
+
+class BodyLimit:
+    """Answers 413 to a body that is too large, before it is read whole."""
+
+    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        most = _MOST_BYTES_OF_AGENT if _is_agent_upload(scope) else _MOST_BYTES
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > most:
+            await self._refuse(scope, receive, send, most)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > most:
+                raise HTTPException(413, _too_large(most))
+            return message
+
+        await self._app(scope, counted, send)
+
+    async def _refuse(self, scope: Message, receive: Receive, send: Send, most: int) -> None:
+        answer = _answer(Request(scope), TooLarge(_too_large(most)))
+        answer.headers["Connection"] = "close"
+        await answer(scope, receive, send)
+
+
+def _too_large(most: int) -> str:
+    return f"the body is larger than {most // 1024**2} MiB"
+
+
+def _is_agent_upload(scope: Message) -> bool:
+    parts = scope["path"].rstrip("/").split("/")
+    return parts[1:4] == ["api", "v1", "agent"] and len(parts) <= 5

@@ -1,0 +1,64 @@
+"""What the end of an attempt makes of its run and of its set, in the caller's transaction."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from lamplighter import planner
+from lamplighter.launch import release, settle_set
+from lamplighter.model import Counters, Run, RunStatus, SetState
+from lamplighter.store import agents, runs, sets
+from lamplighter.store.runs import Claim
+
+_chance = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a run ended and the sentence that says what decided it."""
+
+    status: RunStatus
+    message: str
+
+
+def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, now: datetime) -> bool:
+    """End the run's current attempt with ``verdict``: for good, or with another attempt to follow.
+
+    False when the attempt is no longer the current one: then nothing was changed.
+    """
+    claim = Claim(run.id, run.attempt)
+    if verdict.status is RunStatus.FAILURE and planner.may_retry(run):
+        ready_at = planner.retry_at(run, now, _chance)
+        when = "at once" if ready_at is None else f"at {ready_at:%Y-%m-%d %H:%M:%S} UTC"
+        number = f"retry {run.retries + 1} of {run.settings.retries_allowed}"
+        message = f"attempt {run.attempt} failed: {verdict.message}; {number} {when}"
+        changed = runs.retry(c, claim, message, counters, ready_at)
+    else:
+        changed = runs.finish(c, claim, verdict.status, verdict.message, counters, now)
+    if changed:
+        settle_set(c, run.set_id, run.agent_id, now)
+        agents.touch(c, run.agent_id, now)
+    return changed
+
+
+def cancel(c: sa.Connection, run: Run, message: str, now: datetime) -> bool:
+    """End a run that no server has taken yet; False when one has."""
+    changed = runs.cancel(c, run.id, message, now)
+    if changed:
+        settle_set(c, run.set_id, run.agent_id, now)
+    return changed
+
+
+def restart(c: sa.Connection, run: Run, message: str, now: datetime) -> bool:
+    """Put a failed run back into its set and let it begin when the set and the agent allow."""
+    changed = runs.restart(c, run.id, hold=True, message=message)
+    if not changed:
+        return False
+    if any(one.id == run.set_id for one in sets.open_sets(c, [run.agent_id])):
+        sets.promote(c, run.set_id, now)
+    else:
+        sets.set_state(c, run.set_id, SetState.WAITING)
+        release(c, run.agent_id, now)
+    return True

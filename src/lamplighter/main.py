@@ -1,0 +1,215 @@
+"""The composition root: builds the parts of a server, starts them, stops them."""
+
+import fcntl
+import logging
+import os
+import secrets
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from lamplighter.clock import Clock, SystemClock
+from lamplighter.config import Settings
+from lamplighter.dispatch.pool import Pool
+from lamplighter.engine import Engine
+from lamplighter.errors import Conflict
+from lamplighter.files import Files
+from lamplighter.http.api.access import Services
+from lamplighter.http.app import create_app
+from lamplighter.runner.execution import Workshop
+from lamplighter.service.agents import Agents
+from lamplighter.service.health import Health
+from lamplighter.service.keys import Keys
+from lamplighter.service.runs import Runs
+from lamplighter.service.schedules import Schedules
+from lamplighter.store.database import Database
+from lamplighter.store.migrations import migrate
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class House:
+    """The parts of one server, built and not yet started."""
+
+    settings: Settings
+    db: Database
+    engine: Engine
+    pool: Pool
+    services: Services
+    new_admin_key: str | None
+
+
+def build(settings: Settings, clock: Clock | None = None) -> House:
+    """Make the data folder, bring the database up to date and put the parts together."""
+    clock = clock or SystemClock()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    db = Database.embedded(settings.data / "lamplighter.db")
+    migrate(db)
+    files = Files(settings.data)
+    keys = Keys(db, clock)
+    new_key = keys.set_up(settings.bootstrap_key)
+    if new_key is not None:
+        _write_private(settings.data / "admin.key", f"{new_key}\n".encode())
+    shop = Workshop(db, files, clock, settings.stop_grace)
+    pool = Pool(shop, _server_name(settings.data), settings.concurrency)
+    engine = Engine(db, clock, pool.wake)
+
+    def wake_all() -> None:
+        engine.wake()
+        pool.wake()
+
+    services = Services(
+        agents=Agents(db, clock, files),
+        schedules=Schedules(db, clock, wake_all),
+        runs=Runs(db, clock, files, _secret(settings.data), pool.wake),
+        keys=keys,
+        health=Health(db),
+        clock=clock,
+    )
+    return House(settings, db, engine, pool, services, new_key)
+
+
+def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> None:
+    """Run a server until SIGTERM or SIGINT.
+
+    ``announce`` is called with the address, the parts and the number of adopted runs once requests are served.
+    Runs that go on when the server ends are adopted by its next start. Conflict: another server has the folder.
+    """
+    set_up_logging(json=settings.json_logs)
+    with _sole_owner(settings.data), _listener(settings) as listener:
+        house = build(settings)
+        app = create_app(house.services)
+        address = _address(listener)
+
+        @asynccontextmanager
+        async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+            threads, adopted = _start(house)
+            announce(address, house, adopted)
+            try:
+                yield
+            finally:
+                _stop(house, threads)
+
+        app.router.lifespan_context = lifespan
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+        server = uvicorn.Server(config)
+        _tell_streams_to_end(server, app)
+        server.run(sockets=[listener])
+
+
+def set_up_logging(*, json: bool) -> None:
+    """Send the server's own log to standard error, for people or as JSON lines."""
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+def _start(house: House) -> tuple[list[threading.Thread], int]:
+    while house.engine.recompute_once():
+        log.info("due times recomputed for the new time-zone database")
+    adopted = house.pool.start()
+    threads = [
+        threading.Thread(target=house.engine.run, name="engine"),
+        threading.Thread(target=house.pool.run, name="pool"),
+    ]
+    for thread in threads:
+        thread.start()
+    return threads, adopted
+
+
+def _stop(house: House, threads: list[threading.Thread]) -> None:
+    house.engine.stop()
+    house.pool.stop()
+    for thread in threads:
+        thread.join()
+    going = house.pool.going
+    if going:
+        log.info("runs go on without the server; its next start adopts them", runs=going)
+    house.db.close()
+
+
+def _tell_streams_to_end(server: uvicorn.Server, app: FastAPI) -> None:
+    """Let endless answers (a followed log) end as soon as the server is asked to."""
+    handle_exit = server.handle_exit
+
+    def handle(number: int, frame: object) -> None:
+        app.state.stopping.set()
+        handle_exit(number, frame)  # type: ignore[arg-type]  # passed through as it came
+
+    server.handle_exit = handle  # type: ignore[assignment, method-assign]  # uvicorn has no hook for this
+
+
+@contextmanager
+def _sole_owner(data: Path) -> Iterator[None]:
+    """Hold the lock of the data folder; Conflict when another server holds it."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "server.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise Conflict(f"another server is running on the data folder {data}") from problem
+        yield
+
+
+@contextmanager
+def _listener(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as problem:
+            where = f"{settings.host} port {settings.port}"
+            raise Conflict(
+                f"cannot listen on {where}: {problem.strerror}; choose another with --port"
+            ) from problem
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}"
+
+
+def _server_name(data: Path) -> str:
+    """The name under which this installation holds its runs; it stays when the host is renamed."""
+    file = data / "server-name"
+    if not file.exists():
+        file.write_text(f"{socket.gethostname()}\n")
+    return file.read_text().strip()
+
+
+def _secret(data: Path) -> bytes:
+    """The key that signs download addresses, made on the first start."""
+    file = data / "secret.key"
+    if not file.exists():
+        _write_private(file, secrets.token_bytes(32))
+    return file.read_bytes()
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)

@@ -1,0 +1,388 @@
+"""The words of the house as frozen values: agents, schedules, fires, sets, runs.
+
+Nothing here computes or stores; ``planner`` decides over these values and ``store`` keeps them. All instants
+are aware datetimes in UTC with whole milliseconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import Any
+
+
+class RunStatus(IntEnum):
+    """The status of a run; the numbers are those of the wire."""
+
+    INVALID = 0
+    RUNNING = 1
+    EXPORTING = 2
+    STARTING = 3
+    QUEUING = 4
+    STOPPING = 5
+    FAILURE = 6
+    FAILED = 7
+    STOPPED = 8
+    COMPLETED = 9
+    SUCCESS = 10
+    SKIPPED = 11
+    WAITING = 12
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a run in this status has ended (a Failure can still be restarted)."""
+        return self in TERMINAL
+
+
+TERMINAL = frozenset(
+    {
+        RunStatus.FAILURE,
+        RunStatus.FAILED,
+        RunStatus.STOPPED,
+        RunStatus.COMPLETED,
+        RunStatus.SUCCESS,
+        RunStatus.SKIPPED,
+    }
+)
+ACTIVE = frozenset(RunStatus) - TERMINAL - {RunStatus.INVALID}
+ON_SERVER = frozenset({RunStatus.STARTING, RunStatus.RUNNING, RunStatus.STOPPING, RunStatus.EXPORTING})
+
+# Every status change that exists; ARCHITECTURE.md draws this table and a test compares the two. The key None
+# is "not yet created". Whoever changes a status does it through `store.runs`, compare-and-set on these pairs.
+TRANSITIONS: Mapping[RunStatus | None, frozenset[RunStatus]] = MappingProxyType(
+    {
+        None: frozenset({RunStatus.QUEUING, RunStatus.WAITING, RunStatus.SKIPPED}),
+        RunStatus.WAITING: frozenset({RunStatus.QUEUING, RunStatus.STOPPED}),
+        RunStatus.QUEUING: frozenset({RunStatus.STARTING, RunStatus.STOPPED}),
+        RunStatus.STARTING: frozenset(
+            {
+                RunStatus.RUNNING,
+                RunStatus.STOPPING,
+                RunStatus.FAILURE,
+                RunStatus.QUEUING,
+                RunStatus.WAITING,
+            }
+        ),
+        RunStatus.RUNNING: frozenset(
+            {
+                RunStatus.EXPORTING,
+                RunStatus.STOPPING,
+                RunStatus.FAILURE,
+                RunStatus.QUEUING,
+                RunStatus.WAITING,
+            }
+        ),
+        RunStatus.STOPPING: frozenset(
+            {RunStatus.STOPPED, RunStatus.FAILURE, RunStatus.QUEUING, RunStatus.WAITING}
+        ),
+        RunStatus.EXPORTING: frozenset(
+            {
+                RunStatus.COMPLETED,
+                RunStatus.SUCCESS,
+                RunStatus.STOPPING,
+                RunStatus.FAILURE,
+                RunStatus.QUEUING,
+                RunStatus.WAITING,
+            }
+        ),
+        RunStatus.FAILURE: frozenset({RunStatus.QUEUING, RunStatus.WAITING, RunStatus.FAILED}),
+    }
+)
+
+
+def sources_of(target: RunStatus) -> frozenset[RunStatus]:
+    """The statuses from which ``target`` may be reached."""
+    return frozenset(old for old, news in TRANSITIONS.items() if old is not None and target in news)
+
+
+class StopCause(StrEnum):
+    """Why a run is being stopped; it decides what the run becomes when its process has ended."""
+
+    ASKED = "asked"
+    TIMEOUT = "timeout"
+
+
+class ScheduleType(IntEnum):
+    """The kind of trigger a schedule has; the numbers are those of the wire."""
+
+    NONE = 0
+    RUN_ONCE = 1
+    RUN_EVERY = 2
+    CRON = 3
+
+
+class CatchUp(StrEnum):
+    """What happens to due times that were missed: fire the newest, each, or none."""
+
+    LATEST = "latest"
+    ALL = "all"
+    NONE = "none"
+
+
+class Outcome(StrEnum):
+    """What became of a due time, as the fire ledger says it."""
+
+    FIRED = "fired"
+    LATE = "late"
+    MERGED = "merged"
+    SKIPPED = "skipped"
+    HELD = "held"
+
+
+class ParallelExport(StrEnum):
+    """Whether a parallel set makes one merged export or one a run."""
+
+    COMBINED = "Combined"
+    SEPARATED = "Separated"
+
+
+class LogLevel(StrEnum):
+    """The least severity an agent logs."""
+
+    FATAL = "Fatal"
+    ERROR = "Error"
+    WARNING = "Warning"
+    INFO = "Info"
+
+
+class LogMode(StrEnum):
+    """Whether a run keeps page snapshots beside its log."""
+
+    TEXT = "Text"
+    TEXT_AND_HTML = "TextAndHtml"
+
+
+class SetState(StrEnum):
+    """The state of a parallel set: held by an exclusive one, going, or over."""
+
+    WAITING = "waiting"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How the runs of one start behave; a schedule carries the same settings for every fire."""
+
+    parallelism: int = 1
+    parallel_max_concurrency: int | None = None
+    parallel_export: ParallelExport = ParallelExport.COMBINED
+    proxy_pool_id: int | None = None
+    server_group_id: int | None = None
+    log_level: LogLevel = LogLevel.INFO
+    log_mode: LogMode = LogMode.TEXT
+    is_exclusive: bool = False
+    is_wait_on_failure: bool = False
+    max_retries: int | None = None
+    retry_delay_seconds: int | None = None
+    timeout_seconds: int | None = None
+    priority: int = 0
+
+    @property
+    def retries_allowed(self) -> int:
+        """How often a failed run is tried again: as asked, else 3 when it waits on failure, else never."""
+        if self.max_retries is not None:
+            return self.max_retries
+        return 3 if self.is_wait_on_failure else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a schedule is due. ``anchor`` is the first run of RunEvery, the only one of RunOnce."""
+
+    schedule_type: ScheduleType
+    timezone: str = "UTC"
+    cron_expression: str | None = None
+    run_every_count: int | None = None
+    run_every_period: int | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    anchor: datetime | None = None
+    dst_gap: str = "after"
+    dst_overlap: str = "first"
+    jitter_seconds: int = 0
+    excluded_dates: tuple[str, ...] = ()
+    catch_up: CatchUp = CatchUp.LATEST
+    catch_up_window_seconds: int = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A due time and the instant it is to be fired at, which jitter may put a little later."""
+
+    time: datetime
+    fire_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A schedule as it is stored.
+
+    ``decided_until``: every due time up to and including this instant is settled, so the next one is always
+    ``next_after(trigger, decided_until)``. ``next`` is null when disabled, finished or of type None.
+    ``problem`` says why the schedule cannot be evaluated, if it cannot.
+    """
+
+    id: int
+    agent_id: int
+    name: str
+    is_enabled: bool
+    timing: Timing
+    settings: RunSettings
+    input_parameters: str | None
+    local_schedule: str | None
+    decided_until: datetime
+    next: Due | None
+    problem: str | None
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """One row of the fire ledger: ``count`` due times from ``due`` to ``last_due`` and what became of them."""
+
+    id: int
+    schedule_id: int
+    due: datetime
+    last_due: datetime
+    count: int
+    outcome: Outcome
+    reason: str
+    decided: datetime
+    run_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent as it is listed; the definition of a version is in its ``Manifest``."""
+
+    id: int
+    name: str
+    description: str | None
+    documentation: str | None
+    start_url: str | None
+    config_type: str
+    space_id: int
+    user_id: int
+    version: int
+    is_archived: bool
+    input_parameters: Mapping[str, Any]
+    last_status: RunStatus | None
+    created: datetime
+    updated: datetime
+    last_activity: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentVersion:
+    """One saved state of an agent; ``bundle`` is the content address of its files."""
+
+    agent_id: int
+    version: int
+    user_name: str
+    created: datetime
+    comments: str | None
+    file_size: int
+    bundle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a run did, in numbers. ``traffic`` is in bytes."""
+
+    data_count: int = 0
+    error_count: int = 0
+    page_count: int = 0
+    dynamic_page_count: int = 0
+    request_count: int = 0
+    input_count: int = 0
+    export_count: int = 0
+    traffic: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it is stored, with the settings of its set.
+
+    ``attempt`` counts the claims: 0 before a server took it first. Every later write about the run carries
+    the attempt it belongs to, and one of an older attempt changes nothing.
+    """
+
+    id: int
+    agent_id: int
+    agent_name: str
+    agent_version: int
+    space_id: int
+    set_id: int
+    sequence: int
+    set_size: int
+    settings: RunSettings
+    schedule_id: int | None
+    fire_id: int | None
+    scheduled_time: datetime | None
+    started_by: str
+    status: RunStatus
+    message: str | None
+    attempt: int
+    retries: int
+    stop_cause: StopCause | None
+    stop_asked: datetime | None
+    kill_asked: bool
+    server_id: int | None
+    server_name: str | None
+    input_json: str
+    created: datetime
+    start_time: datetime | None
+    end_time: datetime | None
+    counters: Counters = field(default_factory=Counters)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """A file that a run left: ``path`` is relative to the run's folder."""
+
+    id: int
+    run_id: int
+    name: str
+    file_type: str
+    size: int
+    created: datetime
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A machine that takes runs; ``incarnation`` changes with every start of its process."""
+
+    id: int
+    name: str
+    incarnation: str
+    concurrency: int
+    started: datetime
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is asking: the user behind the request's credentials."""
+
+    user_id: int
+    name: str
+    is_admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key as it may be shown: never the key itself, only how it begins."""
+
+    id: int
+    user_id: int
+    user_name: str
+    description: str | None
+    prefix: str
+    created: datetime
+    expires: datetime
+    revoked: datetime | None
+    last_used: datetime | None

@@ -1,0 +1,361 @@
+"""The keeper of one attempt of a run: starts the agent, passes signals on, ends what is left, notes the end.
+
+A program of its own, never imported by the server, so that a run outlives the server that started it::
+
+    python -I -S shim.py ATTEMPT_DIR WORK_DIR [--memory-mb N] -- PROGRAM [ARGUMENT...]
+
+It finds its environment to be the agent's, standard output and error to be the log of the run, and leaves in
+ATTEMPT_DIR, each complete from the moment it can be seen:
+
+``process.json``  this keeper: pid, startTicks, bootId. Whoever publishes the file first owns the attempt: if
+                  it is there already (another server's fence), nothing is started and the exit status is 75.
+``agent.json``    the agent, likewise: its pid is also the id of its process group and of its session.
+``exit.json``     how the agent ended; written when no process of it is left, or when it could not be started.
+
+SIGTERM asks the agent's process group to stop: once, because Scrapy takes a second SIGTERM for "drop
+everything". SIGUSR1 kills all there is at once. Every other signal is blocked. A starter that starts this
+program with all signals blocked loses none: they stay pending until they are waited for.
+
+Only the standard library, and little of it: there is one keeper per running agent. ``json`` would add a fifth
+to the time to start and ``pathlib`` a third: paths are strings and the few flat objects are written by hand.
+"""
+
+import ctypes
+import errno
+import os
+import resource
+import signal
+import sys
+import time
+
+TAKEN = os.EX_TEMPFAIL  # 75
+
+HEARD = (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1)
+
+# Seconds after the end of the agent's main process, for the processes that it has left behind.
+GO_BY_THEMSELVES = 0.2  # helpers that see their pipe closed and end are no leftovers
+GO_WHEN_ASKED = 2.2
+GIVE_UP = 30.0  # only what cannot be killed is still there: another user's, or stuck in the kernel
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+Fields = dict[str, str | int | float | None]
+
+
+class StartError(Exception):
+    """The agent could not be started; the message says why, in a form fit for ``exit.json``."""
+
+
+# -- files ---------------------------------------------------------------------------------------------------
+
+
+def read(path: str) -> bytes:
+    """The whole of a small file. OSError if it cannot be read."""
+    with open(path, "rb") as file:  # noqa: PTH123 - without pathlib, see above
+        return file.read()
+
+
+def write(path: str, fields: Fields, *, durable: bool = False) -> None:
+    """Write ``fields`` as a JSON object. OSError if there is no room, or no right to."""
+    text = "{" + ", ".join(f'"{name}": {literal(value)}' for name, value in fields.items()) + "}\n"
+    with open(path, "wb") as file:  # noqa: PTH123 - see above
+        file.write(text.encode("utf-8", "backslashreplace"))
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def literal(value: str | float | None) -> str:
+    """``value`` as JSON."""
+    if value is None:
+        return "null"
+    if not isinstance(value, str):
+        return repr(value)
+    escapes = {code: f"\\u{code:04x}" for code in (*range(32), ord('"'), ord("\\"))}
+    return f'"{value.translate(escapes)}"'
+
+
+def replace(path: str, fields: Fields, *, durable: bool = False) -> None:
+    """Write ``fields`` to ``path``: whoever looks sees no file or all of it, never a part."""
+    write(path + ".new", fields, durable=durable)
+    os.replace(path + ".new", path)  # noqa: PTH105 - see above
+
+
+def claim(attempt_dir: str, fields: Fields) -> bool:
+    """Publish ``process.json``; false if the attempt has an owner already. Linking is atomic, exclusive."""
+    temporary = f"{attempt_dir}/.process.{os.getpid()}"
+    write(temporary, fields)
+    try:
+        os.link(temporary, f"{attempt_dir}/process.json")
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(temporary)  # noqa: PTH108 - see above
+    return True
+
+
+def write_exit(attempt_dir: str, fields: Fields) -> None:
+    """Write ``exit.json``. A full disk is waited for, for a while: the true end of a run is worth it."""
+    for patience in (*[1] * int(GIVE_UP), 0):
+        try:
+            replace(f"{attempt_dir}/exit.json", fields, durable=True)
+        except OSError as error:
+            if not patience:
+                note(f"the end of the run could not be written down: {error}")
+                return
+            time.sleep(patience)
+        else:
+            return
+
+
+def note(text: str) -> None:
+    """Put a line of our own into the log of the run."""
+    os.write(2, f"lamplighter: {text}\n".encode("utf-8", "backslashreplace"))
+
+
+# -- facts about processes -----------------------------------------------------------------------------------
+
+
+def this_process() -> Fields:
+    """What tells this process from every other one that ever had or will have its pid."""
+    ticks = read("/proc/self/stat").rpartition(b")")[2].split()[19]
+    boot_id = read("/proc/sys/kernel/random/boot_id").decode().strip()
+    return {"pid": os.getpid(), "startTicks": int(ticks), "bootId": boot_id}
+
+
+def descendants() -> list[int]:
+    """All live processes under this one. A subreaper inherits the daemonised ones: none is missed."""
+    children: dict[int, list[int]] = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - see above
+        try:
+            state, parent = read(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 2)[:2]
+        except OSError:  # it ended meanwhile
+            continue
+        if state not in b"ZX":
+            children.setdefault(int(parent), []).append(int(name))
+    found = [os.getpid()]
+    for pid in found:
+        found += children.get(pid, [])
+    return found[1:]
+
+
+def prctl(option: int, value: int) -> None:
+    """The system call of this name. OSError if it fails."""
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+# -- the agent's side of the fork ----------------------------------------------------------------------------
+
+
+def start(attempt_dir: str, work_dir: str, memory_mb: int | None, argv: list[str]) -> int:
+    """Start the agent and return its pid once its program runs. StartError says why it could not."""
+    try:
+        reading, writing = os.pipe()  # closed by a successful exec
+        keeper = os.getpid()
+        agent = os.fork()
+    except OSError as error:
+        raise StartError(f"{error.strerror}") from error
+    if not agent:
+        try:
+            become_agent(keeper, attempt_dir, work_dir, memory_mb, argv)
+        except BaseException as error:  # noqa: BLE001 - whatever it was, two keepers must not go on
+            os.write(writing, (str(error) or type(error).__name__).encode("utf-8", "backslashreplace"))
+        finally:
+            os._exit(127)
+    os.close(writing)
+    with open(reading, "rb") as pipe:  # noqa: PTH123 - a file descriptor has no path
+        problem = pipe.read().decode()
+    if problem:
+        os.waitpid(agent, 0)
+        raise StartError(problem)
+    return agent
+
+
+def become_agent(
+    keeper: int, attempt_dir: str, work_dir: str, memory_mb: int | None, argv: list[str]
+) -> None:
+    """Turn this freshly forked process into the agent. Returns never; StartError or OSError if it fails."""
+    os.setsid()
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != keeper:  # it died before it could take us along
+        raise StartError("its keeper was killed")
+    replace(f"{attempt_dir}/agent.json", this_process())
+    environment = exact_environment()
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.chdir(work_dir)
+    except OSError as error:
+        raise StartError(f"{error.strerror}: working folder {work_dir!r}") from error
+    if memory_mb is not None:
+        limit_memory(memory_mb)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    try:
+        os.execvpe(argv[0], argv, environment)  # noqa: S606 - running the agent's program is the purpose
+    except (OSError, ValueError) as error:
+        raise StartError(explain(error, argv[0])) from error
+
+
+def exact_environment() -> dict[bytes, bytes]:
+    """The environment as it was handed over: Python adds LC_CTYPE to its own when no locale is set."""
+    pairs = (entry.partition(b"=") for entry in read("/proc/self/environ").split(b"\0") if entry)
+    return {name: value for name, _, value in pairs if name}
+
+
+def limit_memory(megabytes: int) -> None:
+    """Bound the data of this process and of each of its children; a lower limit that is set already stays."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = megabytes * 1024 * 1024
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def explain(error: OSError | ValueError, program: str) -> str:
+    """Why ``program`` could not be executed."""
+    if not isinstance(error, OSError):
+        return f"{error}: {program!r}"
+    if error.errno == errno.ENOENT:
+        if "/" in program and os.access(program, os.F_OK):
+            return f"The first line of {program!r} names an interpreter that does not exist"
+        return f"No such file: {program!r}"
+    if error.errno == errno.EACCES:
+        return f"Not executable: {program!r}"
+    if error.errno == errno.ENOEXEC:
+        return f"Not a program: {program!r} (a script needs a first line such as #!/bin/sh)"
+    return f"{error.strerror}: {program!r}"
+
+
+# -- the keeper's side ---------------------------------------------------------------------------------------
+
+
+class Keeper:
+    """Looks after the started agent until nothing of it is left.
+
+    All signals are blocked and taken one by one from ``sigtimedwait``: there are no handlers, hence no races.
+    ``status`` is the exit status of the agent's main process, negative for a signal, None while it is alive.
+    """
+
+    def __init__(self, agent: int) -> None:
+        self.agent = agent
+        self.status: int | None = None
+        self.ended = 0.0
+        self.stopping = False
+        self.killing = False
+        self.sent_away: set[int] = set()
+
+    def keep(self) -> None:
+        """Return when the agent and all its descendants are gone."""
+        while self.reap() and self.status is None and not self.killing:
+            self.listen(None)
+        began = time.monotonic()
+        while self.reap():
+            waited = time.monotonic() - began
+            if waited > GIVE_UP:
+                note(f"these processes of the run could not be ended: {descendants()}")
+                return
+            if self.killing or waited > GO_WHEN_ASKED:
+                self.send_away(signal.SIGKILL)
+            elif waited > GO_BY_THEMSELVES:
+                self.send_away(signal.SIGTERM)
+            self.listen(0.05)
+
+    def reap(self) -> bool:
+        """Take leave of every child that has ended. False: none is left, and so no descendant either."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if not pid:
+                return True
+            if pid == self.agent:
+                self.status = os.waitstatus_to_exitcode(status)
+                self.ended = time.time()
+
+    def listen(self, seconds: float | None) -> None:
+        """Wait for one signal, at most ``seconds``, and do what it asks for."""
+        heard = signal.sigwaitinfo(HEARD) if seconds is None else signal.sigtimedwait(HEARD, seconds)
+        if heard is None:
+            return
+        if heard.si_signo == signal.SIGUSR1:
+            self.killing = True
+        elif heard.si_signo == signal.SIGTERM and self.status is None and not self.stopping:
+            self.stopping = True
+            for number in (signal.SIGTERM, signal.SIGCONT):  # one that is suspended must hear it too
+                send(-self.agent, number)
+
+    def send_away(self, number: int) -> None:
+        """Send the signal to every descendant; SIGTERM only once to each."""
+        for pid in descendants():
+            known = pid in self.sent_away
+            if (number == signal.SIGKILL or not known) and send(pid, number) and pid != self.agent:
+                self.sent_away.add(pid)
+
+    def ending(self) -> Fields:
+        """The content of ``exit.json``. Neither an exit status nor a signal: the agent defied SIGKILL."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "exitCode": self.status if self.status is not None and self.status >= 0 else None,
+            "signal": -self.status if self.status is not None and self.status < 0 else None,
+            "error": None,
+            "ended": timestamp(self.ended or time.time()),
+            "maxRssKb": used.ru_maxrss,
+            "cpuSeconds": round(used.ru_utime + used.ru_stime, 3),
+            "leftovers": len(self.sent_away),
+        }
+
+
+def send(target: int, number: int) -> bool:
+    """Send a signal; false if the target is gone or belongs to another user."""
+    try:
+        os.kill(target, number)
+    except OSError:
+        return False
+    return True
+
+
+def never_began(reason: str) -> Fields:
+    """The content of ``exit.json`` for an agent that could not be started."""
+    return {
+        "exitCode": None,
+        "signal": None,
+        "error": reason,
+        "ended": timestamp(time.time()),
+        "leftovers": 0,
+    }
+
+
+def timestamp(seconds: float) -> str:
+    """ISO 8601 in UTC, with milliseconds."""
+    whole, rest = divmod(int(seconds * 1000), 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{rest:03d}Z"
+
+
+def main(arguments: list[str]) -> int:
+    """Keep one agent. Returns the exit status: 0, or 75 when the attempt was not ours to run."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+    # If it were ignored, as in some servers, ended children would leave no status.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    middle = arguments.index("--")
+    attempt_dir, work_dir, *options = arguments[:middle]
+    memory_mb = int(options[1]) if options else None
+    if not claim(attempt_dir, this_process()):
+        note("another server has taken this attempt over; nothing was started")
+        return TAKEN
+    try:
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        keeper = Keeper(start(attempt_dir, work_dir, memory_mb, arguments[middle + 1 :]))
+    except StartError as error:
+        note(f"could not be started: {error}")
+        write_exit(attempt_dir, never_began(str(error)))
+    else:
+        keeper.keep()
+        write_exit(attempt_dir, keeper.ending())
+    return os.EX_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,209 @@
+"""Use cases of agents: save versions, restore, archive, list."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from lamplighter.clock import Clock
+from lamplighter.errors import Conflict, InvalidInput, NotFound
+from lamplighter.files import Files
+from lamplighter.manifest import Manifest, read_manifest
+from lamplighter.model import Actor, Agent, AgentVersion
+from lamplighter.service.requests import AgentRequest
+from lamplighter.store import agents, schedules, sets
+from lamplighter.store.database import Database
+
+
+class Agents:
+    """The agents of the installation and their versions."""
+
+    def __init__(self, db: Database, clock: Clock, files: Files) -> None:
+        self._db = db
+        self._clock = clock
+        self._files = files
+
+    def every(self) -> list[Agent]:
+        """All agents by name."""
+        with self._db.read() as c:
+            return agents.every(c)
+
+    def get(self, agent_id: int) -> Agent:
+        """One agent; NotFound."""
+        with self._db.read() as c:
+            return agent_or_404(c, agent_id)
+
+    def create(self, actor: Actor, request: AgentRequest, files: Mapping[str, bytes]) -> Agent:
+        """Add an agent with its first version."""
+        manifest = read_manifest(files)
+        name = request.name or manifest.agent.name
+        if name is None:
+            raise InvalidInput.of("name", "is required: in the request, or as name in [agent] of agent.toml")
+        bundle = self._files.keep_bundle(files)
+        with self._db.write() as c:
+            now = self._clock.now()
+            space = agents.default_space(c)
+            self._check_name_is_free(c, space, name, None)
+            agent_id = agents.insert(
+                c,
+                {
+                    "space_id": space,
+                    "user_id": actor.user_id,
+                    "name": name,
+                    "description": request.description or manifest.agent.description,
+                    "documentation": request.documentation,
+                    "start_url": request.start_url,
+                    "config_type": manifest.config_type,
+                    "version": 1,
+                    "is_archived": False,
+                    "created": now,
+                    "updated": now,
+                },
+            )
+            self._add_version(c, agent_id, 1, actor, request.comments, bundle, files, manifest)
+            return agent_or_404(c, agent_id)
+
+    def save(
+        self, actor: Actor, agent_id: int, request: AgentRequest, files: Mapping[str, bytes] | None
+    ) -> Agent:
+        """Save an agent as its next version; without ``files`` the version has those of the one before."""
+        with self._db.read() as c:
+            agent = agent_or_404(c, agent_id)
+            address, _ = definition(c, agent_id, agent.version)
+        files = self._files.bundle_files(address) if files is None else files
+        manifest = read_manifest(files)
+        bundle = self._files.keep_bundle(files)
+        with self._db.write() as c:
+            agent = agent_or_404(c, agent_id)
+            changes: dict[str, Any] = {
+                column: value
+                for column in ("name", "description", "documentation", "start_url")
+                if (value := getattr(request, column)) is not None
+            }
+            self._check_name_is_free(c, agent.space_id, changes.get("name", agent.name), agent_id)
+            changes |= {"config_type": manifest.config_type}
+            self._next_version(c, agent, actor, request.comments, bundle, files, manifest, changes)
+            return agent_or_404(c, agent_id)
+
+    def restore(self, actor: Actor, agent_id: int, version: int, comments: str | None) -> Agent:
+        """Save the content of an old version as a new one."""
+        with self._db.read() as c:
+            agent_or_404(c, agent_id)
+            address, _ = definition(c, agent_id, version)
+        files = self._files.bundle_files(address)
+        manifest = read_manifest(files)
+        with self._db.write() as c:
+            agent = agent_or_404(c, agent_id)
+            why = comments or f"version {version} restored"
+            changes = {"config_type": manifest.config_type}
+            self._next_version(c, agent, actor, why, address, files, manifest, changes)
+            return agent_or_404(c, agent_id)
+
+    def versions(self, agent_id: int) -> list[AgentVersion]:
+        """The versions of an agent, newest first."""
+        with self._db.read() as c:
+            agent_or_404(c, agent_id)
+            return agents.versions(c, agent_id)
+
+    def archive(self, agent_id: int, *, archived: bool) -> None:
+        """Put an agent away, or take it back: the fires of an archived one end as Skipped."""
+        with self._db.write() as c:
+            agent_or_404(c, agent_id)
+            agents.update(c, agent_id, {"is_archived": archived, "updated": self._clock.now()})
+
+    def delete(self, agent_id: int) -> None:
+        """Take an agent and its schedules away; Conflict while one of its runs has not ended."""
+        with self._db.write() as c:
+            agent_or_404(c, agent_id)
+            if sets.of_agent_is_open(c, agent_id):
+                raise Conflict("the agent has runs that have not ended: stop them first")
+            now = self._clock.now()
+            schedules.delete_of_agent(c, agent_id, now)
+            agents.update(c, agent_id, {"deleted": now})
+
+    def _check_name_is_free(self, c: sa.Connection, space: int, name: str, own_id: int | None) -> None:
+        other = agents.named(c, space, name)
+        if other is not None and other.id != own_id:
+            raise Conflict(
+                f"an agent named {name!r} exists already (id {other.id}): save a version of it instead"
+            )
+
+    def _next_version(
+        self,
+        c: sa.Connection,
+        agent: Agent,
+        actor: Actor,
+        comments: str | None,
+        bundle: str,
+        files: Mapping[str, bytes],
+        manifest: Manifest,
+        changes: Mapping[str, Any],
+    ) -> None:
+        version = agent.version + 1
+        self._add_version(c, agent.id, version, actor, comments, bundle, files, manifest)
+        agents.update(c, agent.id, {**changes, "version": version, "updated": self._clock.now()})
+
+    def _add_version(
+        self,
+        c: sa.Connection,
+        agent_id: int,
+        version: int,
+        actor: Actor,
+        comments: str | None,
+        bundle: str,
+        files: Mapping[str, bytes],
+        manifest: Manifest,
+    ) -> None:
+        agents.insert_version(
+            c,
+            {
+                "agent_id": agent_id,
+                "version": version,
+                "user_id": actor.user_id,
+                "created": self._clock.now(),
+                "comments": comments,
+                "file_size": sum(map(len, files.values())),
+                "bundle": bundle,
+                "manifest": manifest.model_dump(mode="json"),
+            },
+        )
+
+
+def agent_or_404(c: sa.Connection, agent_id: int) -> Agent:
+    """One agent; NotFound."""
+    agent = agents.get(c, agent_id)
+    if agent is None:
+        raise NotFound(f"there is no agent {agent_id}")
+    return agent
+
+
+def definition(c: sa.Connection, agent_id: int, version: int) -> tuple[str, Manifest]:
+    """The bundle's address and the manifest of a version; NotFound."""
+    found = agents.definition(c, agent_id, version)
+    if found is None:
+        raise NotFound(f"agent {agent_id} has no version {version}")
+    return found[0], Manifest.model_validate(found[1])
+
+
+def refuse_archived(agent: Agent) -> None:
+    """Raise Conflict when the agent is archived and so cannot be started."""
+    if agent.is_archived:
+        raise Conflict("the agent is archived: unarchive it to start it")
+
+
+def check_input(c: sa.Connection, agent: Agent, text: str | None) -> None:
+    """Raise InvalidInput unless ``text`` is JSON, an object or rows, that gives all required inputs."""
+    value: Any = {}
+    if text is not None:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as problem:
+            raise InvalidInput.of("inputParameters", f"is not valid JSON: {problem}") from problem
+    rows = value if isinstance(value, list) else [value]
+    if not all(isinstance(row, dict) for row in rows):
+        raise InvalidInput.of("inputParameters", "must be a JSON object or an array of JSON objects")
+    _, manifest = definition(c, agent.id, agent.version)
+    missing = manifest.missing_inputs(value)
+    if missing:
+        raise InvalidInput.of("inputParameters", f"the agent requires {', '.join(missing)}")

@@ -1,0 +1,193 @@
+"""Use cases of runs: start, stop, restart, look at, delete."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from lamplighter import launch, lifecycle
+from lamplighter.clock import Clock
+from lamplighter.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from lamplighter.export.records import JSONL, read_records
+from lamplighter.files import Files
+from lamplighter.model import Actor, Run, RunFile, RunSettings, RunStatus, StopCause
+from lamplighter.service.agents import agent_or_404, check_input, refuse_archived
+from lamplighter.service.requests import StartRequest
+from lamplighter.service.schedules import check_references
+from lamplighter.store import files as file_list
+from lamplighter.store import runs
+from lamplighter.store.database import Database
+
+_DOWNLOAD_GOOD_FOR = timedelta(minutes=15)
+
+
+class Runs:
+    """The runs of agents. ``on_change`` is called when a run queues or is to be stopped.
+
+    ``secret`` signs download addresses.
+    """
+
+    def __init__(
+        self, db: Database, clock: Clock, files: Files, secret: bytes, on_change: Callable[[], None]
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._files = files
+        self._secret = secret
+        self._on_change = on_change
+
+    # --- starting and ending ---
+
+    def start(self, actor: Actor, agent_id: int, request: StartRequest) -> Run:
+        """Start an agent by hand; returns the first run of its set."""
+        if request.is_run_synchronously and (request.parallelism or 1) > 1:
+            raise InvalidInput.of(
+                "parallelism", "must be 1 for a synchronous run: it returns one list of records"
+            )
+        check_references(request)
+        with self._db.write() as c:
+            agent = agent_or_404(c, agent_id)
+            refuse_archived(agent)
+            check_input(c, agent, request.input_parameters)
+            one = launch.Launch(
+                agent_id=agent_id,
+                agent_version=agent.version,
+                settings=request.settings(RunSettings()),
+                input_parameters=request.input_parameters,
+                started_by=actor.name,
+            )
+            [set_id] = launch.launch_sets(c, [one], self._clock.now())
+            if set_id is None:
+                raise AssertionError("a start by hand always gets its place")
+            run = runs.of_set(c, set_id)[0]
+        self._on_change()
+        return run
+
+    def first_of_set(self, set_id: int) -> Run:
+        """The run with sequence 1 of a set."""
+        with self._db.read() as c:
+            return runs.of_set(c, set_id)[0]
+
+    def stop(self, agent_id: int, run_id: int, who: str) -> None:
+        """Ask a run to end gracefully; Conflict when it has ended."""
+        with self._db.write() as c:
+            self._stop(c, _run_or_404(c, agent_id, run_id), who)
+        self._on_change()
+
+    def kill(self, agent_id: int, run_id: int, who: str) -> None:
+        """Stop a run or, when it is stopping already, end it without further grace."""
+        with self._db.write() as c:
+            run = _run_or_404(c, agent_id, run_id)
+            if run.status is RunStatus.STOPPING:
+                runs.ask_kill(c, run_id)
+            else:
+                self._stop(c, run, who)
+        self._on_change()
+
+    def _stop(self, c: sa.Connection, run: Run, who: str) -> None:
+        if run.status is RunStatus.STOPPING:
+            return
+        if run.status.is_terminal:
+            raise Conflict(f"run {run.id} has ended already: {run.status.name.capitalize()}")
+        now = self._clock.now()
+        if lifecycle.cancel(c, run, f"stopped by {who} before it started", now):
+            return
+        runs.ask_stop(c, run.id, StopCause.ASKED, f"stop asked by {who}", now)
+
+    def restart(self, agent_id: int, run_id: int, who: str) -> Run:
+        """Try a run in Failure again, in place; Conflict for any other run."""
+        with self._db.write() as c:
+            run = _run_or_404(c, agent_id, run_id)
+            refuse_archived(agent_or_404(c, agent_id))
+            if not lifecycle.restart(c, run, f"restarted by {who}", self._clock.now()):
+                raise Conflict(
+                    f"only a run in Failure can be restarted; run {run_id} is {run.status.name.capitalize()}"
+                )
+            again = _run_or_404(c, agent_id, run_id)
+        self._on_change()
+        return again
+
+    def delete(self, agent_id: int, run_id: int, *, row: bool, keep_input: bool) -> None:
+        """Remove an ended run with all its files, or (``row`` False) only files; Conflict while it goes."""
+        with self._db.write() as c:
+            run = _run_or_404(c, agent_id, run_id)
+            if not run.status.is_terminal:
+                raise Conflict(f"run {run_id} has not ended: stop it first")
+            file_list.delete_of_run(c, run_id)
+            if row:
+                runs.delete(c, run_id)
+        self._files.remove_run(run_id, keep_input=keep_input)
+
+    # --- looking ---
+
+    def get(self, agent_id: int, run_id: int) -> Run:
+        """One run; NotFound."""
+        with self._db.read() as c:
+            return _run_or_404(c, agent_id, run_id)
+
+    def of_agent(self, agent_id: int, limit: int) -> list[Run]:
+        """The newest runs of an agent, newest first."""
+        with self._db.read() as c:
+            agent_or_404(c, agent_id)
+            return runs.of_agent(c, agent_id, limit)
+
+    def log_path(self, run: Run, attempt: int | None = None) -> Path:
+        """The log file of an attempt, of the newest one when not said; it need not exist yet."""
+        number = run.attempt if attempt is None else attempt
+        if number > run.attempt:
+            raise NotFound(f"run {run.id} has had {run.attempt} attempts, so there is no attempt {number}")
+        return self._files.attempt(run.id, number).log
+
+    def records(self, run: Run, *, skip: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """The records of a run: those so far while it goes, the exported ones afterwards."""
+        exported = self._files.export_folder(run.id) / JSONL
+        going = not run.status.is_terminal or not exported.exists()
+        path = self._files.attempt(run.id, run.attempt).records if going else exported
+        return islice(read_records(path, skip=skip), limit)
+
+    def files(self, agent_id: int, run_id: int) -> list[RunFile]:
+        """The files that a run left."""
+        with self._db.read() as c:
+            _run_or_404(c, agent_id, run_id)
+            return file_list.of_run(c, run_id)
+
+    # --- downloads ---
+
+    def signed_download(self, agent_id: int, run_id: int, file_id: int) -> tuple[int, str]:
+        """When a download address for the file expires (seconds since 1970), and its signature."""
+        with self._db.read() as c:
+            _run_or_404(c, agent_id, run_id)
+            file = file_list.get(c, file_id)
+        if file is None or file.run_id != run_id:
+            raise NotFound(f"run {run_id} has no file {file_id}")
+        expires = int((self._clock.now() + _DOWNLOAD_GOOD_FOR).timestamp())
+        return expires, self._signature(file_id, expires)
+
+    def download(self, file_id: int, expires: int, signature: str) -> tuple[Path, str]:
+        """The path and name of a file for a signed address; NotAllowed when it is forged or has expired."""
+        if not hmac.compare_digest(signature.encode(), self._signature(file_id, expires).encode()):
+            raise NotAllowed("this download address is not valid: ask for a new one")
+        if self._clock.now().timestamp() > expires:
+            raise NotAllowed("this download address has expired: ask for a new one")
+        with self._db.read() as c:
+            file = file_list.get(c, file_id)
+        path = None if file is None else self._files.run_folder(file.run_id) / file.path
+        if file is None or path is None or not path.is_file():
+            raise NotFound("the file has been removed")
+        return path, Path(file.name).name
+
+    def _signature(self, file_id: int, expires: int) -> str:
+        return hmac.new(self._secret, f"download {file_id} {expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def _run_or_404(c: sa.Connection, agent_id: int, run_id: int) -> Run:
+    agent_or_404(c, agent_id)
+    run = runs.get(c, run_id)
+    if run is None or run.agent_id != agent_id:
+        raise NotFound(f"agent {agent_id} has no run {run_id}")
+    return run

@@ -1,0 +1,87 @@
+"""The database: opening it, its transactions, and the one place where SQLite and PostgreSQL differ."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+Selection = TypeVar("Selection", bound=sa.Select[Any])
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # A commit is on the disk before it is reported: a fire that was committed survives a power cut.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 30000",
+)
+
+
+class Database:
+    """A pool of connections with two kinds of transactions: ``read()`` and ``write()``.
+
+    On SQLite a write transaction takes the write lock when it begins, so what it reads cannot change under
+    it; writers of this process queue up in front of the database instead of polling its lock.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = sa.create_engine(url, pool_size=20, max_overflow=60)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._writer = threading.Lock()
+        if self.is_sqlite:
+            sa.event.listen(self.engine, "connect", _set_up_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+
+    @classmethod
+    def embedded(cls, file: Path) -> "Database":
+        """The SQLite database in ``file``, which is made when it does not exist."""
+        return cls(f"sqlite:///{file}")
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads; it sees one consistent state."""
+        with self.engine.connect() as c, c.begin():
+            yield c
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that may write; committed on leaving, rolled back when an exception leaves it."""
+        with self._writer_turn(), self.engine.connect() as c:
+            c = c.execution_options(lamplighter_writes=True)
+            with c.begin():
+                yield c
+
+    @contextmanager
+    def _writer_turn(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        with self._writer:
+            yield
+
+    def close(self) -> None:
+        """Give the connections back; call it when nothing uses the database any more."""
+        self.engine.dispose()
+
+
+def locked(query: Selection) -> Selection:
+    """``query`` taking its rows for this transaction and passing over rows that another one has taken.
+
+    On SQLite, whose writers never overlap, SQLAlchemy leaves the words out.
+    """
+    return query.with_for_update(skip_locked=True)
+
+
+def _set_up_sqlite(connection: SqliteConnection, _record: object) -> None:
+    # The driver must not begin transactions of its own: `_begin_sqlite` says which kind is wanted.
+    connection.isolation_level = None
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_sqlite(c: sa.Connection) -> None:
+    writes = c.get_execution_options().get("lamplighter_writes", False)
+    c.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

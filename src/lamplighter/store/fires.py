@@ -1,0 +1,69 @@
+"""The fire ledger: every due time and what became of it, each exactly once."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from lamplighter.model import Fire, Outcome
+from lamplighter.store.tables import fires, parallel_sets, runs
+
+
+def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Write ledger rows and return their ids in the same order.
+
+    The unique key (schedule, due time) makes a second row for a due time an error of the database.
+    """
+    if not rows:
+        return []
+    query = fires.insert().returning(fires.c.id, sort_by_parameter_order=True)
+    return list(c.execute(query, list(rows)).scalars())
+
+
+def of_schedule(
+    c: sa.Connection,
+    schedule_id: int,
+    *,
+    limit: int,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Fire]:
+    """The newest ledger rows of a schedule, newest first; ``since`` and ``until`` bound the due times."""
+    query = (
+        sa.select(fires).where(fires.c.schedule_id == schedule_id).order_by(fires.c.due.desc()).limit(limit)
+    )
+    if since is not None:
+        query = query.where(fires.c.last_due >= since)
+    if until is not None:
+        query = query.where(fires.c.due <= until)
+    rows = list(c.execute(query).mappings())
+    run_ids = _runs_of(c, [row["id"] for row in rows])
+    return [_fire(row, run_ids.get(row["id"], ())) for row in rows]
+
+
+def _runs_of(c: sa.Connection, fire_ids: list[int]) -> dict[int, tuple[int, ...]]:
+    query = (
+        sa.select(parallel_sets.c.fire_id, runs.c.id)
+        .join(runs, runs.c.set_id == parallel_sets.c.id)
+        .where(parallel_sets.c.fire_id.in_(fire_ids))
+        .order_by(runs.c.sequence)
+    )
+    found: dict[int, tuple[int, ...]] = {}
+    for fire_id, run_id in c.execute(query):
+        found[fire_id] = (*found.get(fire_id, ()), run_id)
+    return found
+
+
+def _fire(row: sa.RowMapping, run_ids: tuple[int, ...]) -> Fire:
+    return Fire(
+        id=row["id"],
+        schedule_id=row["schedule_id"],
+        due=row["due"],
+        last_due=row["last_due"],
+        count=row["count"],
+        outcome=Outcome(row["outcome"]),
+        reason=row["reason"],
+        decided=row["decided"],
+        run_ids=run_ids,
+    )

@@ -1,0 +1,302 @@
+"""Runs: claiming them, moving them along the state diagram, reading them.
+
+Every status change goes through ``_move``: an UPDATE that names the statuses it may come from and, for what a
+server says about a run, the attempt it speaks of. No row changed means that another one won.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from lamplighter.model import (
+    ON_SERVER,
+    Counters,
+    Run,
+    RunStatus,
+    StopCause,
+    sources_of,
+)
+from lamplighter.store.database import locked
+from lamplighter.store.schedules import settings_of
+from lamplighter.store.tables import agents, parallel_sets, runs, servers
+
+_COUNTERS = tuple(f.name for f in fields(Counters))
+_QUEUING = sa.text(f"runs.status = {RunStatus.QUEUING.value}")
+_ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that a server took, and the attempt that all it says about it must carry."""
+
+    run_id: int
+    attempt: int
+
+
+def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep new runs."""
+    if rows:
+        c.execute(runs.insert(), list(rows))
+
+
+def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[Claim]:
+    """Take up to ``limit`` queuing runs for a server: by priority, on-time ones before missed ones, by age."""
+    ready = (
+        sa.select(runs.c.id)
+        .where(_QUEUING)
+        .order_by(runs.c.priority.desc(), runs.c.is_catch_up, runs.c.id)
+        .limit(limit)
+    )
+    ids = list(c.execute(locked(ready)).scalars())
+    query = (
+        runs.update()
+        .where(runs.c.id.in_(ids), _QUEUING)
+        .values(
+            status=RunStatus.STARTING.value,
+            attempt=runs.c.attempt + 1,
+            server_id=server_id,
+            message=None,
+            start_time=now,
+        )
+        .returning(runs.c.id, runs.c.attempt)
+    )
+    claims = {run_id: Claim(run_id, attempt) for run_id, attempt in c.execute(query)}
+    return [claims[run_id] for run_id in ids if run_id in claims]
+
+
+def anything_queues(c: sa.Connection) -> bool:
+    """Whether a run waits for a server."""
+    return c.execute(sa.select(runs.c.id).where(_QUEUING).limit(1)).first() is not None
+
+
+def begin(c: sa.Connection, claim: Claim) -> bool:
+    """The run's process has started."""
+    return _move(c, claim.run_id, RunStatus.RUNNING, claim.attempt)
+
+
+def export(c: sa.Connection, claim: Claim) -> bool:
+    """The run's process has ended well; its records are being delivered."""
+    return _move(c, claim.run_id, RunStatus.EXPORTING, claim.attempt)
+
+
+def finish(
+    c: sa.Connection, claim: Claim, status: RunStatus, message: str, counters: Counters, now: datetime
+) -> bool:
+    """The attempt has ended and so has the run."""
+    return _move(c, claim.run_id, status, claim.attempt, message=message, end_time=now, **asdict(counters))
+
+
+def retry(
+    c: sa.Connection, claim: Claim, message: str, counters: Counters, ready_at: datetime | None
+) -> bool:
+    """The attempt has failed and another one will follow: at once, or waiting until ``ready_at``."""
+    target = RunStatus.QUEUING if ready_at is None else RunStatus.WAITING
+    return _move(
+        c,
+        claim.run_id,
+        target,
+        claim.attempt,
+        message=message,
+        ready_at=ready_at,
+        retries=runs.c.retries + 1,
+        **asdict(counters),
+    )
+
+
+def put_back(c: sa.Connection, claim: Claim, message: str) -> bool:
+    """The attempt's process never began: the run queues again, and that costs it no retry."""
+    return _move(c, claim.run_id, RunStatus.QUEUING, claim.attempt, message=message)
+
+
+def progress(c: sa.Connection, claim: Claim, counters: Counters) -> bool:
+    """Note what the attempt has done so far; False when the attempt is no longer the run's current one."""
+    query = (
+        runs.update()
+        .where(runs.c.id == claim.run_id, runs.c.attempt == claim.attempt, _ON_SERVER)
+        .values(**asdict(counters))
+    )
+    return c.execute(query).rowcount == 1
+
+
+def ask_stop(c: sa.Connection, run_id: int, cause: StopCause, message: str, now: datetime) -> bool:
+    """Begin to stop a run that is on a server; False when it is not in a status to be stopped."""
+    return _move(c, run_id, RunStatus.STOPPING, None, stop_cause=cause.value, stop_asked=now, message=message)
+
+
+def ask_kill(c: sa.Connection, run_id: int) -> bool:
+    """End a stopping run without further grace; False when it is not stopping."""
+    query = (
+        runs.update()
+        .where(runs.c.id == run_id, runs.c.status == RunStatus.STOPPING.value)
+        .values(kill_asked=True)
+    )
+    return c.execute(query).rowcount == 1
+
+
+def cancel(c: sa.Connection, run_id: int, message: str, now: datetime) -> bool:
+    """End a run that no server has taken; False when one has, or it has ended."""
+    query = (
+        runs.update()
+        .where(
+            runs.c.id == run_id,
+            runs.c.status.in_([RunStatus.QUEUING.value, RunStatus.WAITING.value]),
+        )
+        .values(status=RunStatus.STOPPED.value, message=message, end_time=now, ready_at=None)
+    )
+    return c.execute(query).rowcount == 1
+
+
+def restart(c: sa.Connection, run_id: int, *, hold: bool, message: str) -> bool:
+    """Put a failed run back, in place, with all its retries; ``hold`` lets it wait for its set."""
+    target = RunStatus.WAITING if hold else RunStatus.QUEUING
+    query = (
+        runs.update()
+        .where(runs.c.id == run_id, runs.c.status == RunStatus.FAILURE.value)
+        .values(
+            status=target.value,
+            message=message,
+            retries=0,
+            stop_cause=None,
+            stop_asked=None,
+            kill_asked=False,
+            start_time=None,
+            end_time=None,
+        )
+    )
+    return c.execute(query).rowcount == 1
+
+
+def get(c: sa.Connection, run_id: int) -> Run | None:
+    """One run, or None."""
+    row = c.execute(_select().where(runs.c.id == run_id)).mappings().one_or_none()
+    return None if row is None else _run(row)
+
+
+def of_agent(c: sa.Connection, agent_id: int, limit: int) -> list[Run]:
+    """The newest runs of an agent, newest first."""
+    query = _select().where(runs.c.agent_id == agent_id).order_by(runs.c.id.desc()).limit(limit)
+    return [_run(row) for row in c.execute(query).mappings()]
+
+
+def of_set(c: sa.Connection, set_id: int) -> list[Run]:
+    """The runs of a set in their sequence."""
+    query = _select().where(runs.c.set_id == set_id).order_by(runs.c.sequence)
+    return [_run(row) for row in c.execute(query).mappings()]
+
+
+def on_server(c: sa.Connection, server_id: int) -> list[Run]:
+    """The runs that a server has taken and that have not ended."""
+    query = _select().where(_ON_SERVER, runs.c.server_id == server_id).order_by(runs.c.id)
+    return [_run(row) for row in c.execute(query).mappings()]
+
+
+def current(c: sa.Connection, claims: Collection[Claim]) -> dict[Claim, Run]:
+    """The claims that still hold, each with its run; a claim that is missing was lost to another attempt."""
+    if not claims:
+        return {}
+    query = _select().where(runs.c.id.in_([claim.run_id for claim in claims]), _ON_SERVER)
+    found = {Claim(run.id, run.attempt): run for run in map(_run, c.execute(query).mappings())}
+    return {claim: found[claim] for claim in claims if claim in found}
+
+
+def status_counts(c: sa.Connection) -> dict[RunStatus, int]:
+    """How many runs wait, queue and go at present."""
+    query = (
+        sa.select(runs.c.status, sa.func.count())
+        .where(sa.or_(_QUEUING, _ON_SERVER, runs.c.status == RunStatus.WAITING.value))
+        .group_by(runs.c.status)
+    )
+    return {RunStatus(status): count for status, count in c.execute(query)}
+
+
+def delete(c: sa.Connection, run_id: int) -> None:
+    """Take an ended run away, with the list of its files."""
+    c.execute(runs.delete().where(runs.c.id == run_id))
+
+
+def _move(c: sa.Connection, run_id: int, target: RunStatus, attempt: int | None, **values: Any) -> bool:
+    query = (
+        runs.update()
+        .where(
+            runs.c.id == run_id,
+            runs.c.status.in_(sorted(s.value for s in sources_of(target))),
+            _ON_SERVER,
+        )
+        .values(status=target.value, **values)
+    )
+    if attempt is not None:
+        query = query.where(runs.c.attempt == attempt)
+    return c.execute(query).rowcount == 1
+
+
+def _select() -> sa.Select[Any]:
+    return (
+        sa.select(
+            runs,
+            agents.c.name.label("agent_name"),
+            agents.c.space_id,
+            servers.c.name.label("server_name"),
+            parallel_sets.c.size,
+            parallel_sets.c.agent_version,
+            parallel_sets.c.schedule_id,
+            parallel_sets.c.fire_id,
+            parallel_sets.c.scheduled_time,
+            parallel_sets.c.started_by,
+            *(parallel_sets.c[f] for f in _SETTINGS_OF_SET),
+        )
+        .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
+        .join(agents, agents.c.id == runs.c.agent_id)
+        .join(servers, servers.c.id == runs.c.server_id, isouter=True)
+    )
+
+
+# `priority` stands in both tables with one value; a run's own copy serves the index of the queue.
+_SETTINGS_OF_SET = (
+    "parallelism",
+    "parallel_max_concurrency",
+    "parallel_export",
+    "proxy_pool_id",
+    "server_group_id",
+    "log_level",
+    "log_mode",
+    "is_exclusive",
+    "is_wait_on_failure",
+    "max_retries",
+    "retry_delay_seconds",
+    "timeout_seconds",
+)
+
+
+def _run(row: sa.RowMapping) -> Run:
+    return Run(
+        id=row["id"],
+        agent_id=row["agent_id"],
+        agent_name=row["agent_name"],
+        agent_version=row["agent_version"],
+        space_id=row["space_id"],
+        set_id=row["set_id"],
+        sequence=row["sequence"],
+        set_size=row["size"],
+        settings=settings_of(row),
+        schedule_id=row["schedule_id"],
+        fire_id=row["fire_id"],
+        scheduled_time=row["scheduled_time"],
+        started_by=row["started_by"],
+        status=RunStatus(row["status"]),
+        message=row["message"],
+        attempt=row["attempt"],
+        retries=row["retries"],
+        stop_cause=row["stop_cause"] and StopCause(row["stop_cause"]),
+        stop_asked=row["stop_asked"],
+        kill_asked=row["kill_asked"],
+        server_id=row["server_id"],
+        server_name=row["server_name"],
+        input_json=row["input_json"],
+        created=row["created"],
+        start_time=row["start_time"],
+        end_time=row["end_time"],
+        counters=Counters(**{name: row[name] for name in _COUNTERS}),
+    )

@@ -1,0 +1,220 @@
+"""Schedules: keeping them, and finding those that are due without looking at the others."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from lamplighter.model import (
+    CatchUp,
+    Due,
+    LogLevel,
+    LogMode,
+    ParallelExport,
+    RunSettings,
+    Schedule,
+    ScheduleType,
+    Timing,
+)
+from lamplighter.store.database import locked
+from lamplighter.store.tables import agents, schedules
+
+SETTINGS = tuple(f.name for f in fields(RunSettings))
+_TIMING = tuple(f.name for f in fields(Timing))
+
+
+@dataclass(frozen=True, slots=True)
+class DueSchedule:
+    """A schedule that is due, with what a fire needs to know of its agent."""
+
+    schedule: Schedule
+    agent_version: int
+    agent_is_archived: bool
+
+
+def insert(c: sa.Connection, schedule: Schedule, tzdata_version: str) -> int:
+    """Keep a new schedule and return its id; the id of ``schedule`` itself is ignored."""
+    values = _values(schedule) | {
+        "agent_id": schedule.agent_id,
+        "created": schedule.created,
+        "tzdata_version": tzdata_version,
+    }
+    return int(c.execute(schedules.insert().values(values).returning(schedules.c.id)).scalar_one())
+
+
+def update(c: sa.Connection, schedule: Schedule, tzdata_version: str) -> None:
+    """Replace everything of a schedule but its agent and creation time."""
+    values = _values(schedule) | {"tzdata_version": tzdata_version}
+    c.execute(schedules.update().where(schedules.c.id == schedule.id).values(values))
+
+
+def delete(c: sa.Connection, schedule_id: int, now: datetime) -> None:
+    """Take a schedule away. Its row and its ledger stay, so that the past can still be explained."""
+    gone = {"deleted": now, "next_due": None, "fire_at": None, "is_enabled": False}
+    c.execute(schedules.update().where(schedules.c.id == schedule_id).values(gone))
+
+
+def delete_of_agent(c: sa.Connection, agent_id: int, now: datetime) -> None:
+    """Take all schedules of an agent away, as ``delete`` does."""
+    gone = {"deleted": now, "next_due": None, "fire_at": None, "is_enabled": False}
+    c.execute(
+        schedules.update().where(schedules.c.agent_id == agent_id, schedules.c.deleted.is_(None)).values(gone)
+    )
+
+
+def get(c: sa.Connection, agent_id: int, schedule_id: int) -> Schedule | None:
+    """One schedule of an agent, or None."""
+    query = sa.select(schedules).where(
+        schedules.c.id == schedule_id, schedules.c.agent_id == agent_id, schedules.c.deleted.is_(None)
+    )
+    row = c.execute(query).mappings().one_or_none()
+    return None if row is None else _schedule(row)
+
+
+def of_agent(c: sa.Connection, agent_id: int) -> list[Schedule]:
+    """The schedules of an agent, oldest first."""
+    query = (
+        sa.select(schedules)
+        .where(schedules.c.agent_id == agent_id, schedules.c.deleted.is_(None))
+        .order_by(schedules.c.id)
+    )
+    return [_schedule(row) for row in c.execute(query).mappings()]
+
+
+def due(
+    c: sa.Connection, *, after: datetime | None, until: datetime, limit: int, only: int | None = None
+) -> list[DueSchedule]:
+    """Schedules to be fired in (after, until], longest due first, taken for this transaction.
+
+    ``only`` narrows it to one schedule id.
+    """
+    query = (
+        sa.select(schedules, agents.c.version.label("agent_version"), agents.c.is_archived)
+        .join(agents, agents.c.id == schedules.c.agent_id)
+        .where(schedules.c.fire_at <= until)
+        .order_by(schedules.c.fire_at, schedules.c.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(schedules.c.fire_at > after)
+    if only is not None:
+        query = query.where(schedules.c.id == only)
+    return [
+        DueSchedule(_schedule(row), row["agent_version"], row["is_archived"])
+        for row in c.execute(locked(query)).mappings()
+    ]
+
+
+def next_fire_at(c: sa.Connection, *, after: datetime) -> datetime | None:
+    """The earliest instant later than ``after`` at which something is to be fired."""
+    query = sa.select(sa.func.min(schedules.c.fire_at, type_=schedules.c.fire_at.type)).where(
+        schedules.c.fire_at > after
+    )
+    found: datetime | None = c.execute(query).scalar_one()
+    return found
+
+
+def set_next(
+    c: sa.Connection, changes: Iterable[tuple[int, datetime, Due | None]], tzdata_version: str
+) -> None:
+    """Note for each (schedule id, decided until, next due) how far a schedule is settled."""
+    rows = [
+        {
+            "key": schedule_id,
+            "decided": decided_until,
+            "due": None if following is None else following.time,
+            "at": None if following is None else following.fire_at,
+        }
+        for schedule_id, decided_until, following in changes
+    ]
+    if not rows:
+        return
+    c.execute(
+        schedules.update()
+        .where(schedules.c.id == sa.bindparam("key"))
+        .values(
+            decided_until=sa.bindparam("decided", type_=schedules.c.decided_until.type),
+            next_due=sa.bindparam("due", type_=schedules.c.next_due.type),
+            fire_at=sa.bindparam("at", type_=schedules.c.fire_at.type),
+            tzdata_version=tzdata_version,
+            problem=None,
+        ),
+        rows,
+    )
+
+
+def set_problem(c: sa.Connection, schedule_id: int, problem: str, try_again: datetime) -> None:
+    """Put a schedule that cannot be evaluated aside until ``try_again``; its due time stays owed."""
+    c.execute(
+        schedules.update()
+        .where(schedules.c.id == schedule_id, schedules.c.fire_at.is_not(None))
+        .values(problem=problem, fire_at=try_again)
+    )
+
+
+def computed_with_other_tzdata(c: sa.Connection, tzdata_version: str, limit: int) -> list[Schedule]:
+    """Schedules whose next due time was computed with another time-zone database."""
+    query = (
+        sa.select(schedules)
+        .where(schedules.c.tzdata_version != tzdata_version, schedules.c.next_due.is_not(None))
+        .limit(limit)
+    )
+    return [_schedule(row) for row in c.execute(query).mappings()]
+
+
+def settings_values(settings: RunSettings) -> dict[str, Any]:
+    """The columns of a ``RunSettings``."""
+    return asdict(settings)
+
+
+def settings_of(row: sa.RowMapping) -> RunSettings:
+    """The ``RunSettings`` in a row that has its columns."""
+    values = {name: row[name] for name in SETTINGS}
+    values["parallel_export"] = ParallelExport(values["parallel_export"])
+    values["log_level"] = LogLevel(values["log_level"])
+    values["log_mode"] = LogMode(values["log_mode"])
+    return RunSettings(**values)
+
+
+def _values(schedule: Schedule) -> dict[str, Any]:
+    timing = {name: getattr(schedule.timing, name) for name in _TIMING}
+    timing["excluded_dates"] = list(schedule.timing.excluded_dates)
+    return (
+        timing
+        | settings_values(schedule.settings)
+        | {
+            "name": schedule.name,
+            "is_enabled": schedule.is_enabled,
+            "input_parameters": schedule.input_parameters,
+            "local_schedule": schedule.local_schedule,
+            "decided_until": schedule.decided_until,
+            "next_due": schedule.next and schedule.next.time,
+            "fire_at": schedule.next and schedule.next.fire_at,
+            "problem": schedule.problem,
+            "updated": schedule.updated,
+        }
+    )
+
+
+def _schedule(row: sa.RowMapping) -> Schedule:
+    timing = {name: row[name] for name in _TIMING}
+    timing["schedule_type"] = ScheduleType(timing["schedule_type"])
+    timing["catch_up"] = CatchUp(timing["catch_up"])
+    timing["excluded_dates"] = tuple(timing["excluded_dates"])
+    return Schedule(
+        id=row["id"],
+        agent_id=row["agent_id"],
+        name=row["name"],
+        is_enabled=row["is_enabled"],
+        timing=Timing(**timing),
+        settings=settings_of(row),
+        input_parameters=row["input_parameters"],
+        local_schedule=row["local_schedule"],
+        decided_until=row["decided_until"],
+        next=None if row["next_due"] is None else Due(row["next_due"], row["fire_at"]),
+        problem=row["problem"],
+        created=row["created"],
+        updated=row["updated"],
+    )

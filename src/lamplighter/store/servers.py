@@ -1,0 +1,51 @@
+"""Servers and their leases: who may hold runs at present. One lease a server, not one a run."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from lamplighter.model import Server
+from lamplighter.store.tables import servers
+
+
+def register(
+    c: sa.Connection, name: str, incarnation: str, concurrency: int, now: datetime, lease_until: datetime
+) -> int:
+    """Note that a server's process has started, under the name that it always has; returns its id."""
+    values = {
+        "incarnation": incarnation,
+        "concurrency": concurrency,
+        "started": now,
+        "lease_until": lease_until,
+    }
+    known = c.execute(
+        servers.update().where(servers.c.name == name).values(values).returning(servers.c.id)
+    ).scalar_one_or_none()
+    if known is not None:
+        return int(known)
+    return int(c.execute(servers.insert().values(name=name, **values).returning(servers.c.id)).scalar_one())
+
+
+def renew(c: sa.Connection, server_id: int, incarnation: str, lease_until: datetime) -> bool:
+    """Prolong the lease; False when another process has taken the server's name since."""
+    query = (
+        servers.update()
+        .where(servers.c.id == server_id, servers.c.incarnation == incarnation)
+        .values(lease_until=lease_until)
+    )
+    return c.execute(query).rowcount == 1
+
+
+def lost(c: sa.Connection, now: datetime) -> list[Server]:
+    """The servers whose lease has run out."""
+    query = sa.select(servers).where(servers.c.lease_until < now)
+    return [_server(row) for row in c.execute(query)]
+
+
+def every(c: sa.Connection) -> list[Server]:
+    """All servers ever seen, by name."""
+    return [_server(row) for row in c.execute(sa.select(servers).order_by(servers.c.name))]
+
+
+def _server(row: sa.Row[tuple[object, ...]]) -> Server:
+    return Server(row.id, row.name, row.incarnation, row.concurrency, row.started, row.lease_until)

@@ -1,0 +1,113 @@
+"""Parallel sets: the runs of one start, which begin and end together as far as exclusivity is concerned."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from lamplighter.model import ACTIVE, RunStatus, SetState
+from lamplighter.store.tables import parallel_sets, runs
+
+PAST_WAITING = sorted(ACTIVE - {RunStatus.WAITING})
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSet:
+    """A set that is not over: going, or held by another one."""
+
+    id: int
+    agent_id: int
+    schedule_id: int | None
+    state: SetState
+    is_exclusive: bool
+
+
+def open_sets(c: sa.Connection, agent_ids: Collection[int]) -> list[OpenSet]:
+    """The sets of these agents that are not over, in the order of their arrival."""
+    query = (
+        sa.select(parallel_sets)
+        .where(parallel_sets.c.agent_id.in_(agent_ids), sa.text("state <> 'ended'"))
+        .order_by(parallel_sets.c.id)
+    )
+    return [
+        OpenSet(row["id"], row["agent_id"], row["schedule_id"], SetState(row["state"]), row["is_exclusive"])
+        for row in c.execute(query).mappings()
+    ]
+
+
+def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Keep new sets and return their ids in the same order."""
+    if not rows:
+        return []
+    query = parallel_sets.insert().returning(parallel_sets.c.id, sort_by_parameter_order=True)
+    return list(c.execute(query, list(rows)).scalars())
+
+
+def of_agent_is_open(c: sa.Connection, agent_id: int) -> bool:
+    """Whether any run of the agent is still to come or going."""
+    return bool(open_sets(c, [agent_id]))
+
+
+def has_unfinished_runs(c: sa.Connection, set_id: int) -> bool:
+    """Whether a run of the set has not ended."""
+    query = sa.select(runs.c.id).where(runs.c.set_id == set_id, runs.c.status.in_(sorted(ACTIVE))).limit(1)
+    return c.execute(query).first() is not None
+
+
+def set_state(c: sa.Connection, set_id: int, state: SetState) -> None:
+    """Move a set on; the database refuses a second active exclusive set of an agent."""
+    c.execute(parallel_sets.update().where(parallel_sets.c.id == set_id).values(state=state.value))
+
+
+def promote(c: sa.Connection, set_id: int, now: datetime) -> int:
+    """Let waiting runs of an active set queue, as far as its concurrency allows; returns how many.
+
+    Runs that wait for their retry join in when their time has come.
+    """
+    row = c.execute(
+        sa.select(parallel_sets.c.parallel_max_concurrency, parallel_sets.c.state).where(
+            parallel_sets.c.id == set_id
+        )
+    ).one()
+    if row.state != SetState.ACTIVE.value:
+        return 0
+    waiting = (
+        sa.select(runs.c.id)
+        .where(
+            runs.c.set_id == set_id,
+            runs.c.status == RunStatus.WAITING.value,
+            sa.or_(runs.c.ready_at.is_(None), runs.c.ready_at <= now),
+        )
+        .order_by(runs.c.sequence)
+    )
+    if row.parallel_max_concurrency is not None:
+        busy = c.execute(
+            sa.select(sa.func.count()).where(runs.c.set_id == set_id, runs.c.status.in_(PAST_WAITING))
+        ).scalar_one()
+        waiting = waiting.limit(max(0, row.parallel_max_concurrency - busy))
+    ready = list(c.execute(waiting).scalars())
+    if ready:
+        c.execute(
+            runs.update()
+            .where(runs.c.id.in_(ready), runs.c.status == RunStatus.WAITING.value)
+            .values(status=RunStatus.QUEUING.value, ready_at=None, message=None)
+        )
+    return len(ready)
+
+
+def with_due_retries(c: sa.Connection, now: datetime, limit: int) -> list[int]:
+    """Active sets in which a run's retry is due."""
+    query = (
+        sa.select(runs.c.set_id)
+        .distinct()
+        .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
+        .where(
+            sa.text("runs.status = 12 AND runs.ready_at IS NOT NULL"),
+            runs.c.ready_at <= now,
+            parallel_sets.c.state == SetState.ACTIVE.value,
+        )
+        .limit(limit)
+    )
+    return list(c.execute(query).scalars())

@@ -1,0 +1,331 @@
+"""The tables, written once for SQLite and PostgreSQL. The database enforces the invariants.
+
+Instants are stored as whole milliseconds since 1970 in UTC, so both databases compare and add them alike.
+Enumerations are stored as the wire's values and checked.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum, StrEnum
+
+import sqlalchemy as sa
+
+from lamplighter.model import (
+    ON_SERVER,
+    CatchUp,
+    LogLevel,
+    LogMode,
+    Outcome,
+    ParallelExport,
+    RunStatus,
+    ScheduleType,
+    SetState,
+    StopCause,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware datetime, stored as milliseconds since 1970 UTC."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        return None if value is None else (value - EPOCH) // MILLISECOND
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else EPOCH + value * MILLISECOND
+
+
+# SQLite makes only INTEGER PRIMARY KEY the row id; elsewhere ids are 64 bits wide.
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", Id, primary_key=True)
+
+
+def _one_of(column: str, values: type[StrEnum] | type[IntEnum]) -> sa.CheckConstraint:
+    words = ", ".join(f"'{v.value}'" if isinstance(v, str) else str(v.value) for v in values)
+    return sa.CheckConstraint(f"{column} IN ({words})", name=column)
+
+
+def _settings_columns() -> list[sa.Column[object] | sa.CheckConstraint]:
+    """The columns of ``model.RunSettings``, the same for a schedule and for a set that was started."""
+    return [
+        sa.Column("parallelism", sa.Integer, nullable=False),
+        sa.Column("parallel_max_concurrency", sa.Integer),
+        sa.Column("parallel_export", sa.Text, nullable=False),
+        sa.Column("proxy_pool_id", sa.Integer),
+        sa.Column("server_group_id", sa.Integer),
+        sa.Column("log_level", sa.Text, nullable=False),
+        sa.Column("log_mode", sa.Text, nullable=False),
+        sa.Column("is_exclusive", sa.Boolean, nullable=False),
+        sa.Column("is_wait_on_failure", sa.Boolean, nullable=False),
+        sa.Column("max_retries", sa.Integer),
+        sa.Column("retry_delay_seconds", sa.Integer),
+        sa.Column("timeout_seconds", sa.Integer),
+        sa.Column("priority", sa.Integer, nullable=False),
+        sa.CheckConstraint("parallelism BETWEEN 1 AND 50", name="parallelism"),
+        sa.CheckConstraint("parallel_max_concurrency >= 1", name="parallel_max_concurrency"),
+        _one_of("parallel_export", ParallelExport),
+        _one_of("log_level", LogLevel),
+        _one_of("log_mode", LogMode),
+    ]
+
+
+def _table(name: str, *parts: sa.schema.SchemaItem) -> sa.Table:
+    # An id is never given out twice, even after its row was deleted: clients keep ids.
+    return sa.Table(name, metadata, *parts, sqlite_autoincrement=True)
+
+
+users = _table(
+    "users",
+    _id(),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("is_admin", sa.Boolean, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+)
+
+api_keys = _table(
+    "api_keys",
+    _id(),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("prefix", sa.Text, nullable=False),
+    sa.Column("key_hash", sa.Text, nullable=False, unique=True),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("expires", Instant, nullable=False),
+    sa.Column("revoked", Instant),
+    sa.Column("last_used", Instant),
+)
+
+spaces = _table(
+    "spaces",
+    _id(),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("created", Instant, nullable=False),
+)
+
+agents = _table(
+    "agents",
+    _id(),
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("documentation", sa.Text),
+    sa.Column("start_url", sa.Text),
+    sa.Column("config_type", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("is_archived", sa.Boolean, nullable=False, default=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant, nullable=False),
+    sa.Column("last_activity", Instant),
+    sa.Column("deleted", Instant),
+    sa.CheckConstraint("config_type IN ('Agent', 'Command', 'Api', 'Shared')", name="config_type"),
+)
+# A deleted agent frees its name.
+sa.Index(
+    "uq_agents_name",
+    agents.c.space_id,
+    agents.c.name,
+    unique=True,
+    sqlite_where=agents.c.deleted.is_(None),
+    postgresql_where=agents.c.deleted.is_(None),
+)
+
+agent_versions = _table(
+    "agent_versions",
+    sa.Column("agent_id", sa.ForeignKey("agents.id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("comments", sa.Text),
+    sa.Column("file_size", sa.BigInteger, nullable=False),
+    sa.Column("bundle", sa.Text, nullable=False),
+    sa.Column("manifest", sa.JSON, nullable=False),
+)
+agent_versions.dialect_options["sqlite"]["autoincrement"] = False
+
+schedules = _table(
+    "schedules",
+    _id(),
+    sa.Column("agent_id", sa.ForeignKey("agents.id"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("is_enabled", sa.Boolean, nullable=False),
+    sa.Column("schedule_type", sa.Integer, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("cron_expression", sa.Text),
+    sa.Column("run_every_count", sa.Integer),
+    sa.Column("run_every_period", sa.Integer),
+    sa.Column("start_time", Instant),
+    sa.Column("end_time", Instant),
+    sa.Column("anchor", Instant),
+    sa.Column("dst_gap", sa.Text, nullable=False),
+    sa.Column("dst_overlap", sa.Text, nullable=False),
+    sa.Column("jitter_seconds", sa.Integer, nullable=False),
+    sa.Column("excluded_dates", sa.JSON, nullable=False),
+    sa.Column("catch_up", sa.Text, nullable=False),
+    sa.Column("catch_up_window_seconds", sa.BigInteger, nullable=False),
+    *_settings_columns(),
+    sa.Column("input_parameters", sa.Text),
+    sa.Column("local_schedule", sa.Text),
+    sa.Column("decided_until", Instant, nullable=False),
+    sa.Column("next_due", Instant),
+    sa.Column("fire_at", Instant),
+    sa.Column("tzdata_version", sa.Text, nullable=False),
+    sa.Column("problem", sa.Text),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant, nullable=False),
+    sa.Column("deleted", Instant),
+    _one_of("schedule_type", ScheduleType),
+    _one_of("catch_up", CatchUp),
+    sa.CheckConstraint("dst_gap IN ('after', 'skip')", name="dst_gap"),
+    sa.CheckConstraint("dst_overlap IN ('first', 'second', 'both')", name="dst_overlap"),
+    sa.CheckConstraint("(next_due IS NULL) = (fire_at IS NULL)", name="next_due"),
+    sa.CheckConstraint("next_due > decided_until", name="next_after_decided"),
+    sa.CheckConstraint("fire_at IS NULL OR is_enabled", name="only_enabled_is_due"),
+)
+# What the scheduler reads: a million schedules cost it nothing until they are due.
+sa.Index(
+    "ix_schedules_fire_at",
+    schedules.c.fire_at,
+    sqlite_where=schedules.c.fire_at.is_not(None),
+    postgresql_where=schedules.c.fire_at.is_not(None),
+)
+
+fires = _table(
+    "fires",
+    _id(),
+    sa.Column("schedule_id", sa.ForeignKey("schedules.id"), nullable=False),
+    sa.Column("due", Instant, nullable=False),
+    sa.Column("last_due", Instant, nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("decided", Instant, nullable=False),
+    sa.UniqueConstraint("schedule_id", "due"),
+    sa.CheckConstraint("count >= 1", name="count"),
+    sa.CheckConstraint("last_due >= due", name="last_due"),
+    _one_of("outcome", Outcome),
+)
+
+parallel_sets = _table(
+    "parallel_sets",
+    _id(),
+    sa.Column("agent_id", sa.ForeignKey("agents.id"), nullable=False),
+    sa.Column("agent_version", sa.Integer, nullable=False),
+    sa.Column("schedule_id", sa.ForeignKey("schedules.id"), index=True),
+    sa.Column("fire_id", sa.ForeignKey("fires.id"), unique=True),
+    sa.Column("scheduled_time", Instant),
+    sa.Column("started_by", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    *_settings_columns(),
+    sa.Column("created", Instant, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["agent_id", "agent_version"], ["agent_versions.agent_id", "agent_versions.version"]
+    ),
+    _one_of("state", SetState),
+)
+sa.Index(
+    "ix_parallel_sets_open",
+    parallel_sets.c.agent_id,
+    sqlite_where=sa.text("state <> 'ended'"),
+    postgresql_where=sa.text("state <> 'ended'"),
+)
+# "No two runs of an exclusive agent at the same moment" holds by this index, not by luck.
+sa.Index(
+    "uq_parallel_sets_exclusive",
+    parallel_sets.c.agent_id,
+    unique=True,
+    sqlite_where=sa.text("is_exclusive AND state = 'active'"),
+    postgresql_where=sa.text("is_exclusive AND state = 'active'"),
+)
+
+servers = _table(
+    "servers",
+    _id(),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("incarnation", sa.Text, nullable=False),
+    sa.Column("concurrency", sa.Integer, nullable=False),
+    sa.Column("started", Instant, nullable=False),
+    sa.Column("lease_until", Instant, nullable=False),
+)
+
+runs = _table(
+    "runs",
+    _id(),
+    sa.Column("set_id", sa.ForeignKey("parallel_sets.id"), nullable=False),
+    sa.Column("agent_id", sa.ForeignKey("agents.id"), nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("message", sa.Text),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("is_catch_up", sa.Boolean, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),
+    sa.Column("retries", sa.Integer, nullable=False, default=0),
+    sa.Column("ready_at", Instant),
+    sa.Column("stop_cause", sa.Text),
+    sa.Column("stop_asked", Instant),
+    sa.Column("kill_asked", sa.Boolean, nullable=False, default=False),
+    sa.Column("server_id", sa.ForeignKey("servers.id")),
+    sa.Column("input_json", sa.Text, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("start_time", Instant),
+    sa.Column("end_time", Instant),
+    sa.Column("data_count", sa.BigInteger, nullable=False, default=0),
+    sa.Column("error_count", sa.BigInteger, nullable=False, default=0),
+    sa.Column("page_count", sa.BigInteger, nullable=False, default=0),
+    sa.Column("dynamic_page_count", sa.BigInteger, nullable=False, default=0),
+    sa.Column("request_count", sa.BigInteger, nullable=False, default=0),
+    sa.Column("input_count", sa.BigInteger, nullable=False, default=0),
+    sa.Column("export_count", sa.BigInteger, nullable=False, default=0),
+    sa.Column("traffic", sa.BigInteger, nullable=False, default=0),
+    sa.UniqueConstraint("set_id", "sequence"),
+    sa.CheckConstraint(
+        f"status IN ({', '.join(str(s.value) for s in RunStatus if s is not RunStatus.INVALID)})",
+        name="status",
+    ),
+    sa.CheckConstraint("ready_at IS NULL OR status = 12", name="ready_at"),
+    _one_of("stop_cause", StopCause),
+    sa.Index("ix_runs_agent", "agent_id", "id"),
+)
+_QUEUING = sa.text(f"status = {RunStatus.QUEUING.value}")
+sa.Index(
+    "ix_runs_queue",
+    runs.c.priority.desc(),
+    runs.c.is_catch_up,
+    runs.c.id,
+    sqlite_where=_QUEUING,
+    postgresql_where=_QUEUING,
+)
+_WAITING = sa.text(f"status = {RunStatus.WAITING.value} AND ready_at IS NOT NULL")
+sa.Index("ix_runs_retry", runs.c.ready_at, sqlite_where=_WAITING, postgresql_where=_WAITING)
+_ON_SERVER = sa.text(f"status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
+sa.Index("ix_runs_on_server", runs.c.server_id, sqlite_where=_ON_SERVER, postgresql_where=_ON_SERVER)
+
+run_files = _table(
+    "run_files",
+    _id(),
+    sa.Column("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("file_type", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.UniqueConstraint("run_id", "path"),
+)
