@@ -144,10 +144,8 @@ def files_of_archive(name: str, content: bytes) -> dict[str, bytes]:
     Raises ``InvalidInput`` for something else, for paths that leave the folder and for links; ``TooLarge``
     beyond the limits. A single folder around everything is taken off.
     """
-    if zipfile.is_zipfile(io.BytesIO(content)):
-        members = _zip_members(content)
-    else:
-        members = _tar_members(content, name)
+    is_zip = zipfile.is_zipfile(io.BytesIO(content))
+    members = _zip_members(content) if is_zip else _tar_members(content, name)
     files: dict[str, bytes] = {}
     try:
         for path, data in members:
@@ -197,11 +195,9 @@ def _zip_members(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _tar_members(content: bytes, name: str) -> Iterator[tuple[str, bytes]]:
-    try:
-        archive = tarfile.open(fileobj=io.BytesIO(content), mode="r:*")
-    except tarfile.TarError as problem:
-        raise InvalidInput.of("bundle", f"{name} is neither a zip nor a tar.gz file") from problem
-    with archive:
+    if not tarfile.is_tarfile(io.BytesIO(content)):
+        raise InvalidInput.of("bundle", f"{name} is neither a zip nor a tar.gz file")
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as archive:
         budget = MOST_BYTES
         for member in archive:
             if member.isdir():

@@ -294,19 +294,26 @@ class Execution:
     def _list_files(self) -> list[tuple[str, str, int, str]]:
         base = self._shop.files.run_folder(self._run.id)
         export = self._shop.files.export_folder(self._run.id)
-        found: list[tuple[str, str, int, str]] = []
-        for path in (export / JSONL, export / CSV):
-            if path.exists():
-                found.append((path.name, "Export", path.stat().st_size, str(path.relative_to(base))))
+        found = [
+            (path.name, "Export", path.stat().st_size, str(path.relative_to(base)))
+            for path in (export / JSONL, export / CSV)
+            if path.exists()
+        ]
         if self._folder.log.exists():
             found.append(
                 ("log.txt", "Log", self._folder.log.stat().st_size, str(self._folder.log.relative_to(base)))
             )
         if self._folder.files.exists():
-            for path in sorted(self._folder.files.rglob("*")):
-                if path.is_file() and not path.is_symlink():
-                    name = str(path.relative_to(self._folder.files))
-                    found.append((name, "File", path.stat().st_size, str(path.relative_to(base))))
+            found.extend(
+                (
+                    str(path.relative_to(self._folder.files)),
+                    "File",
+                    path.stat().st_size,
+                    str(path.relative_to(base)),
+                )
+                for path in sorted(self._folder.files.rglob("*"))
+                if path.is_file() and not path.is_symlink()
+            )
         return found
 
     def _never_began(self) -> None:

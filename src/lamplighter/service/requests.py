@@ -7,7 +7,7 @@ given", as the HTTP contract says. Python code uses the snake_case names.
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -49,7 +49,7 @@ class Request(BaseModel):
 
 def _choose(kind: type[Choice], also: dict[str, Choice] | None = None) -> Callable[[Any], Choice]:
     """A validator that takes a member by its name or value, in any letter case."""
-    words: dict[str, Choice] = {}
+    words: dict[str, Any] = {}
     for member in kind:
         words[str(member.value).lower()] = words[member.name.lower().replace("_", "")] = member
     words |= also or {}
@@ -59,7 +59,7 @@ def _choose(kind: type[Choice], also: dict[str, Choice] | None = None) -> Callab
         if isinstance(value, str | int) and not isinstance(value, bool):
             found = words.get(str(value).lower())
             if found is not None:
-                return found
+                return cast(Choice, found)
         raise ValueError(f"must be one of: {shown}")
 
     return choose

@@ -85,8 +85,14 @@ def default_space(c: sa.Connection) -> int:
 
 
 def _select() -> sa.Select[Any]:
-    newest = sa.select(sa.func.max(runs.c.id)).where(runs.c.agent_id == agents.c.id).scalar_subquery()
-    last_status = sa.select(runs.c.status).where(runs.c.id == newest).scalar_subquery()
+    last_status = (
+        sa.select(runs.c.status)
+        .where(runs.c.agent_id == agents.c.id)
+        .order_by(runs.c.id.desc())
+        .limit(1)
+        .correlate(agents)
+        .scalar_subquery()
+    )
     return (
         sa.select(agents, agent_versions.c.manifest, last_status.label("last_status"))
         .join(

@@ -49,8 +49,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that may write; committed on leaving, rolled back when an exception leaves it."""
-        with self._writer_turn(), self.engine.connect() as c:
-            c = c.execution_options(lamplighter_writes=True)
+        with self._writer_turn(), self.engine.connect() as connection:
+            c = connection.execution_options(lamplighter_writes=True)
             with c.begin():
                 yield c
 

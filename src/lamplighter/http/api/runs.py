@@ -249,8 +249,8 @@ def read_log(
     return StreamingResponse(_bytes_of(path, path.stat().st_size), media_type="text/plain; charset=utf-8")
 
 
-async def _end_of(use: Services, run: Run, timeout: float) -> Run | None:
-    deadline = time.monotonic() + timeout
+async def _end_of(use: Services, run: Run, patience: float) -> Run | None:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         current = await run_in_threadpool(use.runs.get, run.agent_id, run.id)
         if current.status.is_terminal:

@@ -169,7 +169,7 @@ class PlannedFireShape(Shape):
         return cls(
             time=fire.time,
             local_time=fire.local_time.replace(tzinfo=None).isoformat(),
-            utc_offset=fire.local_time.strftime("%:z") if fire.local_time.utcoffset() else "+00:00",
+            utc_offset=fire.local_time.isoformat()[-6:],
             note=fire.note,
         )
 

@@ -1,0 +1,33 @@
+"""Fixtures that tests of several parts share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lamplighter.store.database import Database
+from lamplighter.store.migrations import migrate
+from running_server import RunningServer
+from virtual_clock import VirtualClock
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """A clock that stands at noon of Monday 5 January 2026."""
+    return VirtualClock()
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """A real, empty SQLite database."""
+    database = Database.embedded(tmp_path / "lamplighter.db")
+    migrate(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A real server for the tests of one module."""
+    with RunningServer(tmp_path_factory.mktemp("server") / "data") as running:
+        yield running
