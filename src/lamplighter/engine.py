@@ -99,6 +99,9 @@ class Engine:
         return on_time == BATCH
 
     def _fire_batch(self, now: datetime, *, after: datetime | None, until: datetime, limit: int) -> int:
+        with self._db.read() as c:
+            if not schedules.anything_due(c, after=after, until=until):
+                return 0
         try:
             with self._db.write() as c:
                 batch = schedules.due(c, after=after, until=until, limit=limit)

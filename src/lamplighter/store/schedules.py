@@ -107,6 +107,14 @@ def due(
     ]
 
 
+def anything_due(c: sa.Connection, *, after: datetime | None, until: datetime) -> bool:
+    """Whether a schedule is to be fired in (after, until]."""
+    query = sa.select(schedules.c.id).where(schedules.c.fire_at <= until).limit(1)
+    if after is not None:
+        query = query.where(schedules.c.fire_at > after)
+    return c.execute(query).first() is not None
+
+
 def next_fire_at(c: sa.Connection, *, after: datetime) -> datetime | None:
     """The earliest instant later than ``after`` at which something is to be fired."""
     query = sa.select(sa.func.min(schedules.c.fire_at, type_=schedules.c.fire_at.type)).where(
