@@ -1,0 +1,257 @@
+"""The loops over a real database and a clock that the test moves."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from lamplighter import lifecycle, planner
+from lamplighter.engine import BACKLOG_PER_SECOND, Engine
+from lamplighter.model import Fire, RunSettings, RunStatus
+from lamplighter.store import agents, fires, runs, schedules
+from lamplighter.store.database import Database
+from lamplighter.store.tables import schedules as table
+from store.rows import NOON, make_agent, make_schedule, make_server, start_set
+from virtual_clock import VirtualClock
+
+
+@pytest.fixture
+def engine(db: Database, clock: VirtualClock) -> Engine:
+    return Engine(db, clock, lambda: None)
+
+
+def ledger(db: Database, schedule_id: int) -> list[Fire]:
+    with db.read() as c:
+        return fires.of_schedule(c, schedule_id, limit=1000)
+
+
+def test_what_is_due_fires_and_is_due_again(db: Database, clock: VirtualClock, engine: Engine) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        schedule = make_schedule(c, agent)
+    engine.pass_once(clock.advance(seconds=60))
+    [fire] = ledger(db, schedule.id)
+    assert (fire.due, fire.outcome.value, fire.count) == (NOON + timedelta(minutes=1), "fired", 1)
+    with db.read() as c:
+        [run] = runs.of_agent(c, agent, 10)
+        again = schedules.get(c, agent, schedule.id)
+    assert fire.run_ids == (run.id,)
+    assert (run.status, run.scheduled_time) == (RunStatus.QUEUING, fire.due)
+    assert again is not None
+    assert again.next is not None
+    assert again.next.time == NOON + timedelta(minutes=2)
+
+
+def test_nothing_fires_before_its_time(db: Database, clock: VirtualClock, engine: Engine) -> None:
+    with db.write() as c:
+        schedule = make_schedule(c, make_agent(c))
+    look_again = engine.pass_once(clock.advance(seconds=59, milliseconds=999))
+    assert ledger(db, schedule.id) == []
+    assert look_again == NOON + timedelta(minutes=1)
+
+
+def test_two_schedulers_fire_a_due_time_once(db: Database, clock: VirtualClock, engine: Engine) -> None:
+    with db.write() as c:
+        schedule = make_schedule(c, make_agent(c))
+    other = Engine(db, clock, lambda: None)
+    now = clock.advance(seconds=60)
+    engine.pass_once(now)
+    other.pass_once(now)
+    engine.pass_once(now)
+    assert len(ledger(db, schedule.id)) == 1
+
+
+def test_a_schedule_that_cannot_be_evaluated_does_not_stop_the_others(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        bad, good = make_schedule(c, agent), make_schedule(c, agent)
+        c.execute(table.update().where(table.c.id == bad.id).values(timezone="Mars/Olympus_Mons"))
+    engine.pass_once(clock.advance(seconds=60))
+    assert len(ledger(db, good.id)) == 1
+    with db.read() as c:
+        broken = schedules.get(c, agent, bad.id)
+    assert broken is not None
+    assert broken.problem is not None
+    assert "Mars/Olympus_Mons" in broken.problem
+    with db.write() as c:
+        c.execute(table.update().where(table.c.id == bad.id).values(timezone="UTC"))
+    engine.pass_once(clock.advance(minutes=5))
+    outcomes = {fire.due: fire.outcome.value for fire in ledger(db, bad.id)}
+    assert outcomes[NOON + timedelta(minutes=6)] == "fired", "its owed due times are caught up with"
+    assert outcomes[NOON + timedelta(minutes=1)] == "merged"
+
+
+def test_a_schedule_that_the_database_refuses_does_not_stop_the_others(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    """A row in the ledger that should not be there makes the whole batch fail; then each goes alone."""
+    with db.write() as c:
+        agent = make_agent(c)
+        bad, good = make_schedule(c, agent), make_schedule(c, agent)
+        due = NOON + timedelta(minutes=1)
+        row = {"schedule_id": bad.id, "due": due, "last_due": due, "count": 1, "outcome": "fired"}
+        fires.insert(c, [row | {"reason": "planted", "decided": NOON}])
+    engine.pass_once(clock.advance(seconds=60))
+    assert [fire.outcome.value for fire in ledger(db, good.id)] == ["fired"]
+    with db.read() as c:
+        refused = schedules.get(c, agent, bad.id)
+    assert refused is not None
+    assert refused.problem is not None
+
+
+def test_an_archived_agents_fires_end_as_skipped(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        schedule = make_schedule(c, agent)
+        agents.update(c, agent, {"is_archived": True})
+    engine.pass_once(clock.advance(seconds=60))
+    [fire] = ledger(db, schedule.id)
+    assert (fire.outcome.value, fire.reason) == ("skipped", "the agent is archived")
+    with db.read() as c:
+        [run] = runs.of_agent(c, agent, 10)
+    assert (run.status, run.message) == (RunStatus.SKIPPED, "the agent is archived")
+
+
+def test_an_exclusive_fire_is_held_then_skipped_and_goes_on_when_the_agent_is_free(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        schedule = make_schedule(c, agent, settings=RunSettings(is_exclusive=True))
+        server = make_server(c)
+    for _ in range(3):
+        engine.pass_once(clock.advance(seconds=60))
+    assert [fire.outcome.value for fire in ledger(db, schedule.id)] == ["skipped", "held", "fired"]
+    assert ledger(db, schedule.id)[0].reason == "previous run still waiting"
+    with db.write() as c:
+        [claim] = runs.claim(c, server, 10, clock.now())
+        runs.begin(c, claim)
+        runs.export(c, claim)
+        run = runs.get(c, claim.run_id)
+        assert run is not None
+        lifecycle.conclude(
+            c, run, lifecycle.Verdict(RunStatus.COMPLETED, "done"), run.counters, clock.now()
+        )
+        [following] = runs.claim(c, server, 10, clock.now())
+    assert following.run_id > claim.run_id
+
+
+def test_a_backlog_is_fired_at_a_bounded_rate_and_never_delays_what_is_due_now(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        for _ in range(BACKLOG_PER_SECOND + 50):
+            make_schedule(c, agent, "0 13 * * *")
+        on_time = make_schedule(c, agent, "0 15 * * *")
+    now = clock.advance(hours=3)
+    engine.pass_once(now)
+    assert [fire.outcome.value for fire in ledger(db, on_time.id)] == ["fired"]
+    count = sa.text("SELECT count(*) FROM fires WHERE outcome = 'late'")
+    with db.read() as c:
+        assert c.execute(count).scalar_one() == BACKLOG_PER_SECOND
+    engine.pass_once(clock.advance(milliseconds=500))
+    with db.read() as c:
+        assert c.execute(count).scalar_one() == BACKLOG_PER_SECOND
+    engine.pass_once(clock.advance(milliseconds=500))
+    with db.read() as c:
+        assert c.execute(count).scalar_one() == BACKLOG_PER_SECOND + 50
+
+
+def test_runs_that_were_missed_queue_behind_those_that_are_on_time(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    with db.write() as c:
+        missed, on_time = make_agent(c, "missed"), make_agent(c, "on time")
+        make_schedule(c, missed, "0 13 * * *")
+        server = make_server(c)
+    engine.pass_once(clock.advance(hours=3))
+    with db.write() as c:
+        start_set(c, on_time)
+        claims = runs.claim(c, server, 10, clock.now())
+        order = [run.agent_id for claim in claims if (run := runs.get(c, claim.run_id))]
+    assert order == [on_time, missed]
+
+
+def test_due_times_are_recomputed_when_the_time_zone_database_changes(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        schedule = make_schedule(c, agent, "0 9 * * *", timezone="America/Vancouver")
+        wrong = NOON + timedelta(days=30)
+        c.execute(table.update().values(next_due=wrong, fire_at=wrong, tzdata_version="1999a"))
+    assert engine.recompute_once() == 1
+    assert engine.recompute_once() == 0
+    with db.read() as c:
+        again = schedules.get(c, agent, schedule.id)
+    assert again is not None
+    assert again.next == planner.next_due(schedule.id, schedule.timing, NOON)
+
+
+def test_the_runs_of_a_lost_server_are_tried_again_or_fail(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        start_set(c, agent, RunSettings(max_retries=1))
+        start_set(c, agent)
+        lost = make_server(c, "lost", lease=timedelta(seconds=45))
+        claims = runs.claim(c, lost, 10, NOON)
+    assert engine.rescue_once(clock.advance(seconds=45)) == 0
+    assert engine.rescue_once(clock.advance(seconds=1)) == 2
+    with db.write() as c:
+        second, first = runs.of_agent(c, agent, 10)
+        assert first.status is RunStatus.QUEUING
+        assert second.status is RunStatus.FAILURE
+        assert second.message is not None
+        assert second.message.startswith("server lost")
+        assert not runs.begin(c, claims[0]), "the lost server's words no longer count"
+
+
+def test_a_retry_waits_for_its_time(db: Database, clock: VirtualClock, engine: Engine) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        start_set(c, agent, RunSettings(is_wait_on_failure=True))
+        server = make_server(c)
+        [claim] = runs.claim(c, server, 10, NOON)
+        run = runs.get(c, claim.run_id)
+        assert run is not None
+        lifecycle.conclude(c, run, lifecycle.Verdict(RunStatus.FAILURE, "no"), run.counters, NOON)
+    engine.pass_once(clock.advance(seconds=50))
+    with db.read() as c:
+        assert [run.status for run in runs.of_agent(c, agent, 1)] == [RunStatus.WAITING]
+    engine.pass_once(clock.advance(seconds=10))
+    with db.read() as c:
+        assert [run.status for run in runs.of_agent(c, agent, 1)] == [RunStatus.QUEUING]
+
+
+def test_the_scheduler_reads_its_index_and_not_the_table(db: Database) -> None:
+    """A million schedules that are not due cost nothing: the plan of the query says so."""
+    statements: list[tuple[str, object]] = []
+
+    def listen(_c: object, _cursor: object, statement: str, parameters: object, *_more: object) -> None:
+        statements.append((statement, parameters))
+
+    sa.event.listen(db.engine, "before_cursor_execute", listen)
+    with db.read() as c:
+        schedules.due(c, after=NOON, until=NOON, limit=10)
+        schedules.anything_due(c, after=None, until=NOON)
+        schedules.next_fire_at(c, after=NOON)
+        runs.anything_queues(c)
+    with db.write() as c:
+        runs.claim(c, 1, 10, NOON)
+    sa.event.remove(db.engine, "before_cursor_execute", listen)
+    with db.read() as c:
+        for statement, parameters in statements:
+            if statement.startswith("SELECT"):
+                plan = c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
+                details = [row[3] for row in plan]
+                assert not any(d.startswith("SCAN") and "INDEX" not in d for d in details), (
+                    statement,
+                    details,
+                )
