@@ -256,7 +256,7 @@ class LossLog(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.feeds = Tally()
-        self.engine: list[tuple[BaseException, str]] = []
+        self.engine: list[tuple[str, str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -265,18 +265,16 @@ class LossLog(logging.Handler):
             self._add_feed(without_passwords(record.getMessage()), error)
         elif isinstance(getattr(handler, "__self__", None), FeedExporter):
             self._add_feed(f"{getattr(handler, '__name__', 'exporting')} failed", error)
-        elif record.name == "scrapy.core.engine" and error:
-            self.engine.append((error, record.getMessage().partition("\n")[0]))
+        elif record.name == "scrapy.core.engine" and error and len(self.engine) < 20:
+            self.engine.append((record.getMessage().partition("\n")[0], describe(error)))
 
     def _add_feed(self, message: str, error: BaseException | None) -> None:
         self.feeds.add(f"{message}: {describe(error)}" if error else message)
 
-    def problems(self, told: list[BaseException]) -> list[str]:
+    def problems(self, told: set[str]) -> list[str]:
         """One sentence each; not what the spider's own signal has told already."""
-        untold = [(error, text) for error, text in self.engine if not any(error is known for known in told)]
-        return self.feeds.sentences("A feed failed") + [
-            f"{text}: {describe(error)}" for error, text in untold
-        ]
+        engine = [f"{message}: {error}" for message, error in self.engine if error not in told]
+        return self.feeds.sentences("A feed failed") + engine
 
 
 class Crawl:
@@ -288,7 +286,7 @@ class Crawl:
         self._last_stats: dict[str, Any] = {}
         self.start_error: str | None = None
         self.finish_reason: str | None = None
-        self.told: list[BaseException] = []
+        self.told: set[str] = set()
         self.spider_errors = Tally()
         self.item_errors = Tally()
         self.items = self.pages = self.requests = 0
@@ -317,7 +315,8 @@ class Crawl:
         """``response`` is a failure when an errback raised, and None when the start did."""
         url = getattr(response, "url", None) or getattr(getattr(response, "request", None), "url", None)
         self.spider_errors.add(describe(raised(failure), url))
-        self.told = [*self.told[-99:], raised(failure)]
+        if len(self.told) < 100:
+            self.told.add(describe(raised(failure)))
 
     def _spider_closed(self, reason: str) -> None:
         self.finish_reason = reason
@@ -331,11 +330,17 @@ class Crawl:
 
     def stats(self) -> dict[str, Any]:
         """Scrapy's statistics as they are now; the last ones seen if the collector has dropped them."""
-        # Before the crawl starts the collector is None (2.13) or reading it raises (2.19).
-        with contextlib.suppress(AttributeError, RuntimeError):
+        # Before the crawl starts there is none, and one of the project may fail in its own ways.
+        with contextlib.suppress(Exception):
             collector: Any = self._crawler.stats if self._crawler else None
-            self._last_stats = dict(collector.get_stats()) or self._last_stats
+            now = {str(key): value for key, value in collector.get_stats().items()}
+            self._last_stats = now or self._last_stats
         return self._last_stats
+
+    def let_go(self) -> None:
+        """When it is over: with thousands of rows, nobody could hold on to every crawler."""
+        self.stats()
+        self._crawler = None
 
     def problems(self, ended: bool) -> list[str]:
         """What makes this crawl a failure, in sentences."""
@@ -449,7 +454,7 @@ class Report:
         for number, crawl in enumerate(self.crawls, 1):
             row = f"Row {number}: " if len(self.crawls) > 1 else ""
             found += [row + problem for problem in crawl.problems(final)]
-        told = [error for crawl in self.crawls for error in crawl.told]
+        told = {error for crawl in self.crawls for error in crawl.told}
         found += self.losses.problems(told) + self._records.lost.sentences("A record could not be written")
         # The counts say less than the signals and the log, which a project may have redirected.
         if not any(crawl.spider_errors.count for crawl in self.crawls):
@@ -501,6 +506,8 @@ def find_in_files(name: str, folder: pathlib.Path) -> type[Spider]:
             continue
         try:
             module = importlib.import_module(path.stem)
+        except StoppedError:
+            raise
         except (Exception, SystemExit) as error:
             log.warning("%s cannot be imported", path.name, exc_info=True)
             broken.append(f"{path.name} cannot be imported: {describe(error)}.")
@@ -608,6 +615,8 @@ class Run:
                 crawl.start_error = describe(error)
                 if isinstance(error, StoppedError):
                     return
+            finally:
+                crawl.let_go()
             if crawl.finish_reason == "shutdown":
                 return
 

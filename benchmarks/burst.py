@@ -1,0 +1,128 @@
+"""10,000 schedules due in the same second: how long until all fires are committed?
+
+The measure is a ratio: the engine's time (reading what is due, planning, ledger, sets, runs, next due times, all
+committed) to the time of a bare bulk insert of the same ledger, set and run rows on the same database. Both run
+in turn, on fresh databases, and the medians and each pair's ratio are printed. Run it with::
+
+    python benchmarks/burst.py --schedules 10000 --rounds 5
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from lamplighter.clock import SystemClock
+from lamplighter.engine import Engine
+from lamplighter.model import Due, RunSettings, Schedule, ScheduleType, Timing
+from lamplighter.store import agents, keys, schedules
+from lamplighter.store.database import Database
+from lamplighter.store.migrations import migrate
+from lamplighter.store.tables import fires, parallel_sets, runs
+from lamplighter.store.tables import schedules as schedule_table
+from lamplighter.triggers import TZDATA_VERSION
+
+CREATED = datetime(2026, 1, 5, 12, 0, 30, tzinfo=UTC)
+DUE = datetime(2026, 1, 5, 12, 1, tzinfo=UTC)
+
+
+def prepare(folder: Path, due: int, idle: int) -> Database:
+    """A database with one agent, ``due`` schedules due at once and ``idle`` ones that are not."""
+    db = Database.embedded(folder / "burst.db")
+    migrate(db)
+    with db.write() as c:
+        user = keys.set_up(c, "admin", "Default", CREATED)
+        values = {"space_id": 1, "user_id": user, "name": "agent", "config_type": "Command", "version": 1}
+        agent = agents.insert(c, values | {"created": CREATED, "updated": CREATED})
+        version = {"agent_id": agent, "version": 1, "user_id": user, "created": CREATED, "file_size": 0}
+        agents.insert_version(c, version | {"bundle": "", "manifest": {}})
+        first = _schedule(agent)
+        schedules.insert(c, first, TZDATA_VERSION)
+        _multiply(c, due - 1, DUE)
+        _multiply(c, idle, DUE + timedelta(days=30))
+    return db
+
+
+def _schedule(agent: int) -> Schedule:
+    timing = Timing(ScheduleType.CRON, cron_expression="* * * * *", timezone="America/New_York")
+    return Schedule(
+        id=0,
+        agent_id=agent,
+        name="burst",
+        is_enabled=True,
+        timing=timing,
+        settings=RunSettings(),
+        input_parameters=None,
+        local_schedule=None,
+        decided_until=CREATED,
+        next=Due(DUE, DUE),
+        problem=None,
+        created=CREATED,
+        updated=CREATED,
+    )
+
+
+def _multiply(c: sa.Connection, count: int, due: datetime) -> None:
+    """Copies of the first schedule, made by the database."""
+    row = c.execute(sa.select(schedule_table).limit(1)).mappings().one()
+    copy = {k: v for k, v in row.items() if k != "id"} | {"next_due": due, "fire_at": due}
+    for begin in range(0, count, 10_000):
+        c.execute(schedule_table.insert(), [copy] * min(10_000, count - begin))
+
+
+def fire_all(db: Database) -> float:
+    """Seconds until the engine has committed all fires."""
+    engine = Engine(db, SystemClock(), lambda: None)
+    begin = time.perf_counter()
+    while engine.fire_once(DUE):
+        pass
+    return time.perf_counter() - begin
+
+
+def insert_same_rows(source: Database, target: Database) -> float:
+    """Seconds to insert the ledger, set and run rows of ``source`` into ``target`` in one transaction."""
+    tables = (fires, parallel_sets, runs)
+    with source.read() as c:
+        rows = {table.name: [dict(r) for r in c.execute(sa.select(table)).mappings()] for table in tables}
+    begin = time.perf_counter()
+    with target.write() as c:
+        for table in tables:
+            c.execute(table.insert(), rows[table.name])
+    return time.perf_counter() - begin
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--schedules", type=int, default=10_000, help="due in the same second")
+    parser.add_argument("--idle", type=int, default=0, help="further schedules that are not due")
+    parser.add_argument("--rounds", type=int, default=5)
+    wanted = parser.parse_args()
+    ours, bare = [], []
+    for number in range(wanted.rounds):
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+            db, other = (
+                prepare(Path(one), wanted.schedules, wanted.idle),
+                prepare(Path(two), wanted.schedules, wanted.idle),
+            )
+            ours.append(fire_all(db))
+            with db.read() as c:
+                count = c.execute(sa.text("SELECT count(*) FROM fires")).scalar_one()
+            assert count == wanted.schedules, f"{count} fires of {wanted.schedules}"
+            bare.append(insert_same_rows(db, other))
+            db.close()
+            other.close()
+        print(f"round {number + 1}: fire {ours[-1]:.3f} s, bare insert {bare[-1]:.3f} s")
+    ratios = [a / b for a, b in zip(ours, bare, strict=True)]
+    fires_a_second = wanted.schedules / statistics.median(ours)
+    print(f"fire:        median {statistics.median(ours):.3f} s ({fires_a_second:,.0f} fires a second)")
+    print(f"bare insert: median {statistics.median(bare):.3f} s")
+    print(f"ratio:       median {statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})")
+
+
+if __name__ == "__main__":
+    main()
