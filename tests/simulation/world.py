@@ -263,7 +263,7 @@ class World:
             "catchUp": chance.choices(["latest", "all", "none"], weights=[6, 2, 2])[0],
             "catchUpWindowSeconds": chance.choice([3_600, 86_400, 864_000]),
             "isExclusive": chance.random() < 0.1,
-            "jitterSeconds": chance.choice([0, 0, 0, 20, 900]),
+            "jitterSeconds": chance.choices([0, 20, 900], weights=[90, 5, 5])[0],
             "dstGap": chance.choice(["after", "after", "skip"]),
             "dstOverlap": chance.choice(["first", "first", "second", "both"]),
         }

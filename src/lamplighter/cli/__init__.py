@@ -1,0 +1,1 @@
+"""The command line: arguments in, requests through ``lamplighter.client``, calm text out."""

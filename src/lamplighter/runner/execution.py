@@ -246,6 +246,7 @@ class Execution:
             timeout_seconds=self._timeout_seconds,
             report=report,
             records=summary,
+            is_spider=self._manifest.agent.spider is not None,
         )
         verdict = decide(evidence, self._manifest.success)
         counters = counters_of(report, summary, inputs=self._input_count, exported=0)

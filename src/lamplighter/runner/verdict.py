@@ -14,6 +14,7 @@ from lamplighter.model import Counters, RunStatus, StopCause
 class Report:
     """What the agent said of itself in its report file; all of it is optional."""
 
+    is_final: bool = False
     problems: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -25,6 +26,7 @@ class Report:
         problems = document.get("problems")
         counts = document.get("counts")
         return cls(
+            document.get("final") is True,
             tuple(str(p) for p in problems) if isinstance(problems, list) else (),
             {k: v for k, v in counts.items() if isinstance(v, int)} if isinstance(counts, dict) else {},
         )
@@ -47,6 +49,7 @@ class Evidence:
     timeout_seconds: int | None
     report: Report
     records: RecordSummary
+    is_spider: bool = False
 
 
 def decide(evidence: Evidence, success: SuccessSection | None) -> Verdict:
@@ -104,6 +107,9 @@ def _failure(evidence: Evidence) -> str | None:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if not evidence.ended_well:
         return f"{evidence.exit_text}: {problems[0]}{more}" if problems else evidence.exit_text
+    if not problems and evidence.is_spider and not evidence.report.is_final:
+        # A spider's exit status says nothing: what it reports at its end does.
+        return f"{evidence.exit_text}, but the spider was cut off before it could report how it ended"
     return f"{problems[0]}{more}" if problems else None
 
 

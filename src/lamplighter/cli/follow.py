@@ -1,0 +1,44 @@
+"""Watching a run until it ends. Ctrl-C ends the watching, never the run."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from lamplighter.cli.output import clean, hint, on_terminal, waiting
+from lamplighter.cli.session import quoted
+from lamplighter.client import Agent, Client, Run
+
+_INTERRUPTED = 130
+
+
+def follow(client: Client, agent: Agent, run: Run) -> None:
+    """Print the log as it is written, until the run has ended."""
+    steered = on_terminal()
+    with _run_goes_on(agent, run):
+        for line in client.follow_log(agent["id"], run["id"]):
+            sys.stdout.write((clean(line) if steered else line) + "\n")
+            sys.stdout.flush()
+
+
+def wait_for(client: Client, agent: Agent, run: Run, *, show: bool) -> None:
+    """Return when the run has ended; show its log meanwhile if wanted."""
+    if show:
+        follow(client, agent, run)
+        return
+    # The followed log tells of the end at once, so nothing has to be asked again and again.
+    with _run_goes_on(agent, run), waiting(f"Waiting for run {run['id']} of {agent['name']} …"):
+        for _ in client.follow_log(agent["id"], run["id"]):
+            pass
+
+
+@contextmanager
+def _run_goes_on(agent: Agent, run: Run) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as problem:
+        name = quoted(agent["name"])
+        hint(f"\nRun {run['id']} goes on. `lamplighter run logs {name} {run['id']} --follow` shows it again,")
+        hint(f"`lamplighter run stop {name} {run['id']}` stops it.")
+        raise typer.Exit(_INTERRUPTED) from problem

@@ -1,0 +1,189 @@
+"""What the command line prints, and how.
+
+On a terminal: tables and a little colour. Into a pipe or file: the same cells separated by tabs, whole and without
+colour, so that ``cut`` and ``awk`` can read them. Answers go to standard output; hints, progress and errors go to
+standard error, so they never mix with what a script reads.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from lamplighter.client import STATUS_NAMES
+
+_STYLES = {
+    "Success": "green",
+    "Completed": "green",
+    "fired": "green",
+    "ok": "green",
+    "Running": "cyan",
+    "Starting": "cyan",
+    "Exporting": "cyan",
+    "Queuing": "cyan",
+    "Waiting": "yellow",
+    "Stopping": "yellow",
+    "held": "yellow",
+    "late": "yellow",
+    "merged": "yellow",
+    "warning": "yellow",
+    "archived": "yellow",
+    "disabled": "yellow",
+    "Failure": "red",
+    "Failed": "red",
+    "wrong": "red",
+    "skipped": "magenta",
+    "Skipped": "magenta",
+    "Stopped": "magenta",
+}
+_MEGABYTE = 1024 * 1024
+
+
+def _console(*, error: bool = False) -> Console:
+    return Console(stderr=error, highlight=False, soft_wrap=False)
+
+
+def on_terminal() -> bool:
+    """Whether people read standard output as it comes."""
+    return _console().is_terminal
+
+
+def terminal_width() -> int:
+    """How many signs a line of the terminal has."""
+    return _console().width
+
+
+def say(text: str = "") -> None:
+    """A line of the answer."""
+    _write(Text(clean(text)))
+
+
+def hint(text: str) -> None:
+    """What to know or do next; on standard error."""
+    _write(Text(clean(text), style="dim"), error=True)
+
+
+def fail(text: str) -> None:
+    """What went wrong."""
+    _write(Text.assemble(("Error: ", "bold red"), clean(text)), error=True)
+
+
+def _write(text: Text, *, error: bool = False) -> None:
+    console = _console(error=error)
+    # Only a terminal needs lines broken at its width, and at words.
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
+def as_json(value: Any) -> None:
+    """The API's answer as it came."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, wraps: Sequence[str] = ()) -> None:
+    """Rows under column names; where the terminal is too narrow, the columns in ``wraps`` are wrapped at words.
+
+    A name that ends in ``>`` is for numbers, which are aligned at the right.
+    """
+    names = [name.rstrip(">") for name in columns]
+    if not on_terminal():
+        for row in (names, *rows):
+            sys.stdout.write("\t".join(_one_line(cell) for cell in row) + "\n")
+        return
+    if not rows:
+        return
+    cells = [[_cell(value) for value in row] for row in rows]
+    grid = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="dim", border_style="dim", show_edge=False
+    )
+    for index, (name, column) in enumerate(zip(names, columns, strict=True)):
+        widest = max(len(name), *(row[index].cell_len for row in cells))
+        grid.add_column(
+            name,
+            justify="right" if column.endswith(">") else "left",
+            no_wrap=name not in wraps,
+            overflow="fold" if name in wraps else "ellipsis",
+            min_width=min(widest, 8) if name in wraps else widest,
+        )
+    for row in cells:
+        grid.add_row(*row)
+    _console().print(grid)
+
+
+def facts(title: str, pairs: Sequence[tuple[str, Any]]) -> None:
+    """One thing: its title and what there is to say of it; pairs without a value are left out."""
+    shown = [(name, value) for name, value in pairs if value not in (None, "")]
+    if not on_terminal():
+        for name, value in shown:
+            sys.stdout.write(f"{name}\t{_one_line(value)}\n")
+        return
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in shown:
+        grid.add_row(name, _cell(value))
+    console = _console()
+    console.print(Text(clean(title), style="bold"))
+    console.print(grid)
+
+
+def status_name(number: int | None) -> str:
+    """The name of a run's status."""
+    return "never run" if number is None else STATUS_NAMES.get(number, str(number))
+
+
+def clean(text: str) -> str:
+    """``text`` without signs that steer a terminal: names, logs and records come from strangers."""
+    return "".join(sign if sign in "\n\t" or sign.isprintable() else "\ufffd" for sign in text)
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            break
+        amount /= 1024
+    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 record``, ``2 records``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Progress]:
+    """A bar of bytes on a terminal for what is not tiny; its one task is number 0."""
+    console = _console(error=True)
+    columns = (TextColumn("{task.description}"), BarColumn(30), DownloadColumn(binary_units=True))
+    hidden = not console.is_terminal or (total is not None and total < _MEGABYTE)
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        bar.add_task(what, total=total)
+        yield bar
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A sign on a terminal that something is going on."""
+    console = _console(error=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(clean(what)):
+        yield
+
+
+def _cell(value: Any) -> Text:
+    text = clean("" if value is None else str(value))
+    return Text(text, style=_STYLES.get(text, ""))
+
+
+def _one_line(value: Any) -> str:
+    return " ".join(clean("" if value is None else str(value)).split())

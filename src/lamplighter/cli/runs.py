@@ -1,0 +1,250 @@
+"""``lamplighter run …``"""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from lamplighter.cli.download import download
+from lamplighter.cli.follow import follow, wait_for
+from lamplighter.cli.options import RunOptions, takes
+from lamplighter.cli.output import as_json, clean, facts, hint, on_terminal, say, size, status_name, table
+from lamplighter.cli.records import records
+from lamplighter.cli.session import (
+    AgentWord,
+    Json,
+    RunNumber,
+    Yes,
+    confirm,
+    connect,
+    quoted,
+    the_agent,
+    the_run,
+)
+from lamplighter.cli.times import clock_time, shown
+from lamplighter.client import ENDED, SUCCEEDED, Agent, Client, Run
+
+app = typer.Typer()
+app.command()(records)
+app.command()(download)
+_FAILURE = 6
+
+
+@app.command()
+@takes(RunOptions)
+def start(
+    agent: AgentWord,
+    options: RunOptions,
+    wait: Annotated[
+        bool, typer.Option("--wait", "-w", help="Wait for the end; status 1 if it is not good.")
+    ] = False,
+    follow_log: Annotated[bool, typer.Option("--follow", "-f", help="Show the log, and wait.")] = False,
+    json: Json = False,
+) -> None:
+    """Start an agent now.
+
+    With --wait or --follow the exit status is 0 only when every run of the start ended as Success or Completed.
+    """
+    with connect() as client:
+        owner = the_agent(client, agent)
+        first = client.start(owner["id"], options.settings())
+        runs = _whole_set(client, owner, first)
+        if not (wait or follow_log):
+            _tell_started(owner, runs, json=json)
+            return
+        for run in runs:
+            _tell_start_of(owner, run)
+            wait_for(client, owner, run, show=follow_log)
+        runs = [client.run(owner["id"], run["id"]) for run in runs]
+    if json:
+        as_json(runs[0] if len(runs) == 1 else runs)
+    else:
+        for run in runs:
+            _tell_end(owner, run)
+    if any(run["status"] not in SUCCEEDED for run in runs):
+        raise typer.Exit(1)
+
+
+def _whole_set(client: Client, owner: Agent, first: Run) -> list[Run]:
+    if first["parallelism"] == 1:
+        return [first]
+    newest = client.runs(owner["id"], 1000)
+    return sorted(
+        (r for r in newest if r["parallelSet"] == first["parallelSet"]), key=lambda r: r["sequence"]
+    )
+
+
+def _tell_started(owner: Agent, runs: list[Run], *, json: bool) -> None:
+    if json:
+        as_json(runs[0])
+        return
+    for run in runs:
+        say(f"Run {run['id']} of {owner['name']}: {status_name(run['status'])}")
+    hint(f"`lamplighter run logs {quoted(owner['name'])} {runs[0]['id']} --follow` shows its log")
+
+
+def _tell_start_of(owner: Agent, run: Run) -> None:
+    hint(f"Run {run['id']} of {owner['name']} is started.")
+
+
+def _tell_end(owner: Agent, run: Run) -> None:
+    message = f": {run['message']}" if run["message"] else ""
+    say(f"Run {run['id']} of {owner['name']} ended as {status_name(run['status'])}{message}")
+    name = quoted(owner["name"])
+    if run["status"] in SUCCEEDED and run["dataCount"]:
+        hint(f"`lamplighter run records {name} {run['id']}` shows its {run['dataCount']} records")
+    elif run["status"] not in SUCCEEDED:
+        hint(f"`lamplighter run logs {name} {run['id']}` shows its log")
+
+
+@app.command("list")
+def list_(
+    agent: AgentWord,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=1000, help="How many, newest first.")
+    ] = 20,
+    json: Json = False,
+) -> None:
+    """Show the runs of an agent, newest first."""
+    with connect() as client:
+        owner = the_agent(client, agent)
+        runs = client.runs(owner["id"], limit)
+    if json:
+        as_json(runs)
+        return
+    columns = ["RUN>", "STATUS", "STARTED", "TOOK>", "RECORDS>", "ERRORS>", "MESSAGE"]
+    table(columns, [_row(run) for run in runs], wraps=["MESSAGE"])
+    if not runs:
+        hint(f"No runs yet. `lamplighter run start {quoted(owner['name'])} --follow` starts one.")
+
+
+def _row(run: Run) -> list[Any]:
+    took = clock_time(run["runTimeSec"]) if run["startTime"] else ""
+    began = shown(run["startTime"] or run["created"], seconds=False)
+    name = status_name(run["status"])
+    return [run["id"], name, began, took, run["dataCount"], run["errorCount"], run["message"] or ""]
+
+
+@app.command()
+def status(agent: AgentWord, run: RunNumber = None, json: Json = False) -> None:
+    """Show how a run is or was."""
+    with connect() as client:
+        found = the_run(client, the_agent(client, agent), run)
+    if json:
+        as_json(found)
+        return
+    facts(f"{found['configName']} › run {found['id']}", _facts(found))
+
+
+def _facts(run: Run) -> list[tuple[str, Any]]:
+    part = f"{run['sequence']} of {run['parallelism']}" if run["parallelism"] > 1 else None
+    return [
+        ("Status", status_name(run["status"])),
+        ("Message", run["message"]),
+        ("Started by", run["startedBy"]),
+        ("Schedule", run["scheduleId"]),
+        ("Due", shown(run["scheduledTime"])),
+        ("Created", shown(run["created"], seconds=True)),
+        ("Started", shown(run["startTime"], seconds=True)),
+        ("Ended", shown(run["endTime"], seconds=True)),
+        ("Took", clock_time(run["runTimeSec"]) if run["startTime"] else None),
+        ("Attempt", run["attempt"] if run["attempt"] > 1 else None),
+        ("Part", part),
+        ("Agent version", run["configVersion"]),
+        ("Server", run["serverName"]),
+        ("Records", f"{run['dataCount']}, exported {run['exportCount']}"),
+        ("Errors", run["errorCount"]),
+        ("Pages", run["pageCount"]),
+        ("Requests", run["requestCount"]),
+        ("Traffic", size(run["traffic"])),
+    ]
+
+
+@app.command()
+def logs(
+    agent: AgentWord,
+    run: RunNumber = None,
+    follow_log: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")
+    ] = False,
+    attempt: Annotated[
+        int | None, typer.Option(min=1, help="Which attempt; the newest when not said.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the log of a run.
+
+    With --follow, Ctrl-C ends the watching only: the run goes on.
+    """
+    with connect() as client:
+        owner = the_agent(client, agent)
+        found = the_run(client, owner, run)
+        if follow_log and attempt is None:
+            follow(client, owner, found)
+            return
+        steered = on_terminal()
+        for piece in client.log(owner["id"], found["id"], attempt):
+            sys.stdout.write(clean(piece) if steered else piece)
+    if found["status"] not in ENDED:
+        hint(f"Run {found['id']} goes on; --follow shows more.")
+
+
+@app.command()
+def stop(agent: AgentWord, run: RunNumber = None) -> None:
+    """Ask a run to end gracefully."""
+    with connect() as client:
+        owner = the_agent(client, agent)
+        found = the_run(client, owner, run)
+        client.stop_run(owner["id"], found["id"])
+        now = client.run(owner["id"], found["id"])
+    say(f"Run {found['id']} of {owner['name']} is asked to stop: {status_name(now['status'])}")
+
+
+@app.command()
+def kill(agent: AgentWord, run: RunNumber = None) -> None:
+    """Stop a run; when it is stopping already, end its process at once."""
+    with connect() as client:
+        owner = the_agent(client, agent)
+        found = the_run(client, owner, run)
+        client.kill_run(owner["id"], found["id"])
+        now = client.run(owner["id"], found["id"])
+    say(f"Run {found['id']} of {owner['name']} is being ended: {status_name(now['status'])}")
+
+
+@app.command()
+def restart(agent: AgentWord, run: RunNumber = None, json: Json = False) -> None:
+    """Try a run in Failure again, in place, with the same input."""
+    with connect() as client:
+        owner = the_agent(client, agent)
+        found = the_run(client, owner, run)
+        again = client.restart_run(owner["id"], found["id"])
+    if json:
+        as_json(again)
+        return
+    say(f"Run {again['id']} of {owner['name']} is tried again: {status_name(again['status'])}")
+
+
+@app.command()
+def delete(agent: AgentWord, run: RunNumber = None, yes: Yes = False) -> None:
+    """Remove an ended run with its log, records and files."""
+    with connect() as client:
+        owner = the_agent(client, agent)
+        found = the_run(client, owner, run)
+        confirm(f"Remove run {found['id']} of {owner['name']} with all its files?", yes=yes)
+        client.delete_run(owner["id"], found["id"])
+    say(f"Run {found['id']} of {owner['name']} is removed.")
+
+
+@app.command()
+def files(agent: AgentWord, run: RunNumber = None, json: Json = False) -> None:
+    """List the files that a run left."""
+    with connect() as client:
+        owner = the_agent(client, agent)
+        found = the_run(client, owner, run)
+        left = client.files(owner["id"], found["id"])
+    if json:
+        as_json(left)
+        return
+    rows = [[f["id"], f["name"], f["fileType"], size(f["fileSize"]), shown(f["created"])] for f in left]
+    table(["ID>", "NAME", "TYPE", "SIZE>", "CREATED"], rows)
+    if not left:
+        hint(f"Run {found['id']} ({status_name(found['status'])}) has no files.")

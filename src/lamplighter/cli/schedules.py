@@ -1,0 +1,258 @@
+"""``lamplighter schedule …``"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from lamplighter.cli.options import ScheduleOptions, takes
+from lamplighter.cli.output import as_json, counted, facts, hint, say, table
+from lamplighter.cli.session import (
+    AgentWord,
+    Json,
+    ScheduleWord,
+    Yes,
+    confirm,
+    connect,
+    quoted,
+    the_agent,
+    the_schedule,
+)
+from lamplighter.cli.times import distance, lasting, parse_moment, read, shown, zone_of
+from lamplighter.cli.why import why
+from lamplighter.client import PlannedFire, Preview, Schedule
+from lamplighter.errors import InvalidInput
+
+app = typer.Typer()
+_NO_TRIGGER = 0
+_NEEDS_TRIGGER = "say when: --cron '0 9 * * 1-5', --every '30 minutes', --at 'tomorrow 9:00' or --manual"
+
+
+@app.command()
+@takes(ScheduleOptions)
+def add(
+    agent: AgentWord,
+    options: ScheduleOptions,
+    name: Annotated[str | None, typer.Option(help="Its name; when it fires, if not said.", show_default=False)] = None,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Do not let it fire yet.")] = False,
+    json: Json = False,
+) -> None:
+    """Give an agent a schedule: with --cron, --every, --at or --manual."""
+    if not options.trigger_given():
+        raise InvalidInput.of("", _NEEDS_TRIGGER)
+    body = options.body()
+    with connect() as client:
+        owner = the_agent(client, agent)
+        if name is None:
+            name = options.words()
+        made = client.create_schedule(owner["id"], {"name": name, "isEnabled": not disabled, **body})
+    if json:
+        as_json(made)
+        return
+    say(f"Schedule {made['id']} of {owner['name']}: {made['localSchedule']}")
+    say(f"Next fire: {_next(made)}")
+    hint(
+        f"`lamplighter schedule why {quoted(owner['name'])} {made['id']}` tells what became of its due times"
+    )
+
+
+@app.command()
+@takes(ScheduleOptions)
+def edit(
+    agent: AgentWord,
+    schedule: ScheduleWord,
+    options: ScheduleOptions,
+    name: Annotated[str | None, typer.Option(help="Its new name.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Change a schedule: what is not said keeps its value. The past is never fired."""
+    with connect() as client:
+        owner = the_agent(client, agent)
+        old = the_schedule(client, owner, schedule)
+        body = {"name": name or old["name"], **options.body(old["timezone"])}
+        changed = client.update_schedule(owner["id"], old["id"], body)
+    if json:
+        as_json(changed)
+        return
+    say(f"Schedule {changed['id']} of {owner['name']}: {changed['localSchedule']}")
+    say(f"Next fire: {_next(changed)}")
+
+
+@app.command("list")
+def list_(
+    agent: Annotated[
+        str | None, typer.Argument(metavar="[AGENT]", help="Id or name; all agents when left out.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show the schedules of an agent, or of all."""
+    with connect() as client:
+        owners = client.agents() if agent is None else [the_agent(client, agent)]
+        names = {owner["id"]: owner["name"] for owner in owners}
+        found = [schedule for owner in owners for schedule in client.schedules(owner["id"])]
+    if json:
+        as_json(found)
+        return
+    columns = ["ID>", "NAME", "WHEN", "NEXT FIRE"] if agent else ["AGENT", "ID>", "NAME", "WHEN", "NEXT FIRE"]
+    rows = [[s["id"], s["name"], s["localSchedule"], _next(s, brief=True)] for s in found]
+    if agent is None:
+        rows = [[names[s["configId"]], *row] for s, row in zip(found, rows, strict=True)]
+    table(columns, rows, wraps=["AGENT", "NAME", "WHEN"])
+    if not found:
+        whose = quoted(owners[0]["name"]) if agent else "AGENT"
+        hint(f"No schedules yet. `lamplighter schedule add {whose} --cron '0 9 * * 1-5'` makes one.")
+
+
+@app.command()
+def show(agent: AgentWord, schedule: ScheduleWord, json: Json = False) -> None:
+    """Show all settings of a schedule."""
+    with connect() as client:
+        owner = the_agent(client, agent)
+        found = the_schedule(client, owner, schedule)
+    if json:
+        as_json(found)
+        return
+    facts(f"{owner['name']} › {found['name']}", _settings(found))
+
+
+@app.command()
+@takes(ScheduleOptions)
+def preview(
+    options: ScheduleOptions,
+    count: Annotated[int, typer.Option("--count", "-n", help="How many fires.")] = 5,
+    after: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From when on; now when not said.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show when a schedule with these options would fire. Nothing is stored."""
+    if not options.trigger_given():
+        raise InvalidInput.of("", _NEEDS_TRIGGER)
+    body: dict[str, Any] = {**options.body(), "count": count}
+    if after is not None:
+        body["after"] = parse_moment(after, zone_of(options.timezone or "UTC"), datetime.now(UTC), "--after")
+    with connect() as client:
+        planned = client.preview(body)
+    if json:
+        as_json(planned)
+        return
+    _show_preview(planned)
+
+
+def _show_preview(planned: Preview) -> None:
+    say(planned["localSchedule"])
+    noted = any(fire["note"] for fire in planned["fires"])
+    columns = ["LOCAL TIME", "OFFSET", "UTC", *(["NOTE"] if noted else [])]
+    table(columns, [_planned(fire)[: len(columns)] for fire in planned["fires"]], wraps=["NOTE"])
+    if not planned["fires"]:
+        hint("It would never fire.")
+
+
+def _planned(fire: PlannedFire) -> list[str]:
+    local = datetime.fromisoformat(fire["localTime"])
+    moment = read(fire["time"])
+    utc = moment.strftime("%Y-%m-%d %H:%M" + (":%S" if moment.second else ""))
+    shape = "%a %Y-%m-%d %H:%M" + (":%S" if local.second else "")
+    return [local.strftime(shape), fire["utcOffset"], utc, fire["note"] or ""]
+
+
+@app.command()
+def enable(agent: AgentWord, schedule: ScheduleWord) -> None:
+    """Let a schedule fire again, from now on."""
+    _switch(agent, schedule, on=True)
+
+
+@app.command()
+def disable(agent: AgentWord, schedule: ScheduleWord) -> None:
+    """Keep a schedule from firing."""
+    _switch(agent, schedule, on=False)
+
+
+def _switch(agent: str, schedule: str, *, on: bool) -> None:
+    with connect() as client:
+        owner = the_agent(client, agent)
+        found = the_schedule(client, owner, schedule)
+        client.switch_schedule(owner["id"], found["id"], on=on)
+        found = client.schedule(owner["id"], found["id"])
+    say(f"Schedule {found['id']} of {owner['name']} ({found['name']}) is {'enabled' if on else 'disabled'}.")
+    if on:
+        say(f"Next fire: {_next(found)}")
+
+
+@app.command()
+def delete(agent: AgentWord, schedule: ScheduleWord, yes: Yes = False) -> None:
+    """Take a schedule away; its runs stay."""
+    with connect() as client:
+        owner = the_agent(client, agent)
+        found = the_schedule(client, owner, schedule)
+        confirm(f"Delete schedule {found['id']} of {owner['name']} ({found['name']})?", yes=yes)
+        client.delete_schedule(owner["id"], found["id"])
+    say(f"Schedule {found['id']} of {owner['name']} ({found['name']}) is deleted.")
+
+
+@app.command()
+def run(agent: AgentWord, schedule: ScheduleWord, json: Json = False) -> None:
+    """Start the agent now, with the schedule's settings.
+
+    The due times of the schedule stay as they are.
+    """
+    with connect() as client:
+        owner = the_agent(client, agent)
+        found = the_schedule(client, owner, schedule)
+        started = client.run_schedule(owner["id"], found["id"])
+    if json:
+        as_json(started)
+        return
+    say(f"Run {started['id']} of {owner['name']} is started with the settings of {found['name']}.")
+    hint(f"`lamplighter run logs {quoted(owner['name'])} {started['id']} --follow` shows its log")
+
+
+app.command()(why)
+
+
+def _next(s: Schedule, *, brief: bool = False) -> str:
+    """When it fires next, or why it does not."""
+    if s["problem"]:
+        return f"cannot be evaluated: {s['problem']}"
+    if not s["isEnabled"]:
+        return "disabled"
+    if s["nextRunTime"] is None:
+        return "by hand only" if s["scheduleType"] == _NO_TRIGGER else "finished"
+    moment = read(s["nextRunTime"])
+    text = shown(s["nextRunTime"], zone_of(s["timezone"]))
+    return text if brief else f"{text}, {distance(moment, datetime.now(UTC))}"
+
+
+def _settings(s: Schedule) -> list[tuple[str, Any]]:
+    zone = zone_of(s["timezone"])
+    parallel = f"{s['parallelism']}, export {s['parallelExport'].lower()}" if s["parallelism"] > 1 else None
+    return [
+        ("Id", s["id"]),
+        ("When", s["localSchedule"]),
+        ("Cron", s["cronExpression"]),
+        ("Timezone", s["timezone"]),
+        ("Next fire", _next(s)),
+        ("Start", shown(s["startTime"], zone)),
+        ("End", shown(s["endTime"], zone)),
+        ("Excluded days", ", ".join(s["excludedDates"])),
+        ("Jitter", lasting(s["jitterSeconds"]) if s["jitterSeconds"] else None),
+        ("Missed fires", f"{s['catchUp']}, within {lasting(s['catchUpWindowSeconds'])}"),
+        ("Clock changes", f"gap {s['dstGap']}, overlap {s['dstOverlap']}"),
+        ("Input", s["inputParameters"]),
+        ("Parallel runs", parallel),
+        ("At the same time", s["parallelMaxConcurrency"]),
+        ("Exclusive", "yes" if s["isExclusive"] else None),
+        ("Retries", _retries(s)),
+        ("Time-out", lasting(s["timeoutSeconds"]) if s["timeoutSeconds"] else None),
+        ("Priority", s["priority"] or None),
+        ("Log", f"{s['logLevel']}, {s['logMode']}"),
+        ("Created", shown(s["created"], zone)),
+        ("Changed", shown(s["updated"], zone)),
+    ]
+
+
+def _retries(s: Schedule) -> str | None:
+    if s["maxRetries"] is None and not s["isWaitOnFailure"]:
+        return None
+    number = 3 if s["maxRetries"] is None else s["maxRetries"]
+    return counted(number, "time") + (", after a wait" if s["isWaitOnFailure"] else ", at once")
