@@ -6,7 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from lamplighter.cli.output import as_json, counted, facts, hint, progress, say, size, status_name, table
+from lamplighter.cli.output import (
+    as_json,
+    counted,
+    facts,
+    hint,
+    on_terminal,
+    progress,
+    say,
+    size,
+    status_name,
+    table,
+)
 from lamplighter.cli.pack import Bundle, pack, said_name
 from lamplighter.cli.session import AgentWord, Json, Yes, confirm, connect, keep_said, quoted, the_agent
 from lamplighter.cli.times import shown
@@ -69,7 +80,17 @@ def list_(json: Json = False) -> None:
     if json:
         as_json(agents)
         return
-    rows = [[a["id"], a["name"], a["version"], _kind(a), _state(a), shown(a["lastActivity"])] for a in agents]
+    rows = [
+        [
+            a["id"],
+            a["name"],
+            a["version"],
+            _kind(a),
+            _state(a),
+            shown(a["lastActivity"], seconds=not on_terminal()),
+        ]
+        for a in agents
+    ]
     table(["ID>", "NAME", "VERSION>", "KIND", "LAST RUN", "LAST ACTIVITY"], rows, wraps=["NAME"])
     if not agents:
         hint("No agents yet. `lamplighter agent deploy DIR` saves the one in a folder.")
@@ -118,7 +139,14 @@ def versions(agent: AgentWord, json: Json = False) -> None:
         as_json(found)
         return
     rows = [
-        [v["version"], shown(v["created"]), v["userName"], size(v["fileSize"]), v["comments"]] for v in found
+        [
+            v["version"],
+            shown(v["created"], seconds=not on_terminal()),
+            v["userName"],
+            size(v["fileSize"]),
+            v["comments"],
+        ]
+        for v in found
     ]
     table(["VERSION>", "SAVED", "BY", "SIZE>", "COMMENT"], rows, wraps=["COMMENT"])
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lamplighter.cli.output import as_json, hint, say, table
+from lamplighter.cli.output import as_json, hint, on_terminal, say, table
 from lamplighter.cli.session import Json, Yes, confirm, connect
 from lamplighter.cli.times import iso, parse_moment, parse_seconds, read, shown
 from lamplighter.client import Key
@@ -36,7 +36,8 @@ def create(
         as_json(made)
         return
     say(made["key"])
-    hint(f"Key {made['id']} is good until {shown(made['expires'])}. It is not shown again: keep it now.")
+    hint(f"Key {made['id']} is good until {shown(made['expires'], seconds=False)}.")
+    hint("Keep it now: it is not shown again.")
 
 
 def _expiry(text: str) -> str:
@@ -56,7 +57,14 @@ def list_(json: Json = False) -> None:
         as_json(keys)
         return
     rows = [
-        [k["id"], k["prefix"] + "…", k["userName"], k["description"], _state(k), shown(k["lastUsed"])]
+        [
+            k["id"],
+            k["prefix"] + "…",
+            k["userName"],
+            k["description"],
+            _state(k),
+            shown(k["lastUsed"], seconds=not on_terminal()),
+        ]
         for k in keys
     ]
     table(["ID>", "KEY", "USER", "DESCRIPTION", "GOOD UNTIL", "LAST USED"], rows, wraps=["DESCRIPTION"])

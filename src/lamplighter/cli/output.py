@@ -6,6 +6,7 @@ standard error, so they never mix with what a script reads.
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ _STYLES = {
     "Stopped": "magenta",
 }
 _MEGABYTE = 1024 * 1024
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _console(*, error: bool = False) -> Console:
@@ -129,7 +131,8 @@ def facts(title: str, pairs: Sequence[tuple[str, Any]]) -> None:
     for name, value in shown:
         grid.add_row(name, _cell(value))
     console = _console()
-    console.print(Text(clean(title), style="bold"))
+    if title:
+        console.print(Text(clean(title), style="bold"))
     console.print(grid)
 
 
@@ -140,6 +143,7 @@ def status_name(number: int | None) -> str:
 
 def clean(text: str) -> str:
     """``text`` without signs that steer a terminal: names, logs and records come from strangers."""
+    text = _COLOUR.sub("", text)
     return "".join(sign if sign in "\n\t" or sign.isprintable() else "\ufffd" for sign in text)
 
 

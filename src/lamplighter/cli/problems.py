@@ -64,7 +64,9 @@ def _about_the_key(problem: ApiError) -> list[str]:
     found = find_key(server_url())
     if found.key is not None:
         return [f"{problem} (it came from {found.source})"]
-    where = "The first start of `lamplighter up` keeps the administrator's key in admin.key of its data folder."
+    where = (
+        "The first start of `lamplighter up` keeps the administrator's key in admin.key of its data folder."
+    )
     return [f"no API key: {found.source}. {where}"]
 
 

@@ -8,7 +8,18 @@ import typer
 from lamplighter.cli.download import download
 from lamplighter.cli.follow import follow, wait_for
 from lamplighter.cli.options import RunOptions, takes
-from lamplighter.cli.output import as_json, clean, facts, hint, on_terminal, say, size, status_name, table
+from lamplighter.cli.output import (
+    as_json,
+    clean,
+    facts,
+    hint,
+    on_terminal,
+    say,
+    size,
+    status_name,
+    table,
+    terminal_width,
+)
 from lamplighter.cli.records import records
 from lamplighter.cli.session import (
     AgentWord,
@@ -113,14 +124,18 @@ def list_(
         as_json(runs)
         return
     columns = ["RUN>", "STATUS", "STARTED", "TOOK>", "RECORDS>", "ERRORS>", "MESSAGE"]
-    table(columns, [_row(run) for run in runs], wraps=["MESSAGE"])
+    rows = [_row(run) for run in runs]
+    if on_terminal() and terminal_width() < 100:  # the message says more than the number of errors
+        columns.remove("ERRORS>")
+        rows = [[*row[:5], row[6]] for row in rows]
+    table(columns, rows, wraps=["MESSAGE"])
     if not runs:
         hint(f"No runs yet. `lamplighter run start {quoted(owner['name'])} --follow` starts one.")
 
 
 def _row(run: Run) -> list[Any]:
     took = clock_time(run["runTimeSec"]) if run["startTime"] else ""
-    began = shown(run["startTime"] or run["created"], seconds=False)
+    began = shown(run["startTime"] or run["created"], seconds=not on_terminal())
     name = status_name(run["status"])
     return [run["id"], name, began, took, run["dataCount"], run["errorCount"], run["message"] or ""]
 

@@ -33,7 +33,9 @@ _NEEDS_TRIGGER = "say when: --cron '0 9 * * 1-5', --every '30 minutes', --at 'to
 def add(
     agent: AgentWord,
     options: ScheduleOptions,
-    name: Annotated[str | None, typer.Option(help="Its name; when it fires, if not said.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Its name; when it fires, if not said.", show_default=False)
+    ] = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Do not let it fire yet.")] = False,
     json: Json = False,
 ) -> None:

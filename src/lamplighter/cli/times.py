@@ -148,17 +148,17 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def shown(text: str | None, zone: tzinfo | None = None, *, seconds: bool = False) -> str:
+def shown(text: str | None, zone: tzinfo | None = None, *, seconds: bool | None = None) -> str:
     """An instant of the API on the wall clock of ``zone``, or of this machine, with the offset from UTC."""
     if text is None:
         return ""
     return shown_moment(read(text), zone, seconds=seconds)
 
 
-def shown_moment(moment: datetime, zone: tzinfo | None = None, *, seconds: bool = False) -> str:
-    """An instant as people read it: ``2026-03-01 09:00 +01:00``."""
+def shown_moment(moment: datetime, zone: tzinfo | None = None, *, seconds: bool | None = None) -> str:
+    """An instant as people read it: ``2026-03-01 09:00 +01:00``; seconds unless zero, or as said."""
     wall = moment.astimezone(zone)
-    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    form = "%Y-%m-%d %H:%M:%S" if (wall.second if seconds is None else seconds) else "%Y-%m-%d %H:%M"
     offset = wall.strftime("%z")
     return f"{wall.strftime(form)} {offset[:3]}:{offset[3:5]}"
 

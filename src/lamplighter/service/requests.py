@@ -4,7 +4,9 @@ Property names are matched without regard to case, unknown ones are ignored, and
 given", as the HTTP contract says. Python code uses the snake_case names.
 """
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, TypeVar, cast
@@ -15,16 +17,22 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StrictStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
 from lamplighter.model import CatchUp, LogLevel, LogMode, ParallelExport, RunSettings, ScheduleType
+from lamplighter.triggers import DstGap, DstOverlap, Period
 
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
 
 Choice = TypeVar("Choice", bound=StrEnum | IntEnum)
 
@@ -53,7 +61,7 @@ def _choose(kind: type[Choice], also: dict[str, Choice] | None = None) -> Callab
     for member in kind:
         words[str(member.value).lower()] = words[member.name.lower().replace("_", "")] = member
     words |= also or {}
-    shown = ", ".join(f"{m.value} {m.name}" if isinstance(m, IntEnum) else str(m.value) for m in kind)
+    shown = ", ".join(f"{m.value} {_title(m)}" if isinstance(m, IntEnum) else str(m.value) for m in kind)
 
     def choose(value: Any) -> Choice:
         if isinstance(value, str | int) and not isinstance(value, bool):
@@ -65,6 +73,22 @@ def _choose(kind: type[Choice], also: dict[str, Choice] | None = None) -> Callab
     return choose
 
 
+def _title(member: IntEnum) -> str:
+    return member.name.title().replace("_", "")
+
+
+def _read_time(value: Any, read: ValidatorFunctionWrapHandler) -> datetime:
+    """Only ISO 8601: Pydantic by itself would take a number as seconds since 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE_FIRST.match(value)):
+        with suppress(ValidationError):
+            return _instant(read(value))
+    raise ValueError("must be an ISO 8601 time such as 2026-03-01T09:00:00Z")
+
+
+def _end_of_day(value: Any) -> Any:
+    return f"{value}T23:59:59.999Z" if isinstance(value, str) and _DATE_FIRST.fullmatch(value) else value
+
+
 def _instant(value: datetime) -> datetime:
     moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value
     if not _EARLIEST.timestamp() <= moment.timestamp() < _LATEST.timestamp():
@@ -73,9 +97,23 @@ def _instant(value: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _text_only(value: Any) -> Any:
-    if not isinstance(value, str | datetime):
-        raise ValueError("must be an ISO 8601 time such as 2026-03-01T09:00:00Z")  # noqa: TRY004 - for Pydantic
+def _clean(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain the character NUL")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must not contain half of a surrogate pair")
+    return text
+
+
+def _name(text: str) -> str:
+    if not text.strip() or len(text) > 200:
+        raise ValueError("must be 1 to 200 characters, and not only spaces")
+    return text
+
+
+def _number_only(value: Any) -> Any:
+    if isinstance(value, str | bool):
+        raise ValueError("must be a whole number, not text or a truth value")  # noqa: TRY004 - for Pydantic
     return value
 
 
@@ -87,12 +125,36 @@ def _json_text(value: Any) -> Any:
     return value
 
 
-Time = Annotated[datetime, BeforeValidator(_text_only), AfterValidator(_instant)]
+Time = Annotated[datetime, WrapValidator(_read_time)]
+# The end of a range: a bare date includes that whole day.
+Until = Annotated[datetime, WrapValidator(_read_time), BeforeValidator(_end_of_day)]
+Text = Annotated[StrictStr, AfterValidator(_clean)]
+Name = Annotated[
+    Text,
+    AfterValidator(_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200}),
+]
+JsonText = Annotated[Text, BeforeValidator(_json_text), Field(max_length=1_000_000)]
+Whole = Annotated[int, BeforeValidator(_number_only)]
+Small = Annotated[Whole, Field(ge=1, le=1_000_000)]
+Seconds = Annotated[Whole, Field(ge=0, le=315_360_000)]
 Type = Annotated[
     ScheduleType,
     BeforeValidator(_choose(ScheduleType)),
     WithJsonSchema(
         {"enum": [0, 1, 2, 3], "type": "integer", "description": "0 None, 1 RunOnce, 2 RunEvery, 3 CRON"}
+    ),
+]
+# An official example sends 0 for minutes.
+EveryPeriod = Annotated[
+    int,
+    BeforeValidator(_choose(Period, {"0": Period.MINUTES})),
+    WithJsonSchema(
+        {
+            "enum": [0, 1, 2, 3, 4, 5],
+            "type": "integer",
+            "description": "1 minutes (0 is accepted too), 2 hours, 3 days, 4 weeks, 5 months",
+        }
     ),
 ]
 Export = Annotated[
@@ -102,29 +164,27 @@ Export = Annotated[
 Level = Annotated[LogLevel, BeforeValidator(_choose(LogLevel))]
 Mode = Annotated[LogMode, BeforeValidator(_choose(LogMode))]
 CatchUpChoice = Annotated[CatchUp, BeforeValidator(_choose(CatchUp))]
-JsonText = Annotated[str, BeforeValidator(_json_text), Field(max_length=1_000_000)]
-Name = Annotated[StrictStr, Field(min_length=1, max_length=200, pattern=r"\S")]
-Small = Annotated[int, Field(ge=1, le=1_000_000)]
-Seconds = Annotated[int, Field(ge=0, le=315_360_000)]
+Gap = Annotated[DstGap, BeforeValidator(_choose(DstGap))]
+Overlap = Annotated[DstOverlap, BeforeValidator(_choose(DstOverlap))]
 
 
 class SettingsRequest(Request):
     """The settings of runs that a schedule and a start have in common."""
 
     input_parameters: JsonText | None = None
-    parallelism: Annotated[int, Field(ge=1, le=50)] | None = None
+    parallelism: Annotated[Whole, Field(ge=1, le=50)] | None = None
     parallel_max_concurrency: Small | None = None
     parallel_export: Export | None = None
-    proxy_pool_id: int | None = None
-    server_group_id: int | None = None
+    proxy_pool_id: Whole | None = None
+    server_group_id: Whole | None = None
     log_level: Level | None = None
     log_mode: Mode | None = None
-    is_exclusive: bool | None = None
-    is_wait_on_failure: bool | None = None
-    max_retries: Annotated[int, Field(ge=0, le=1000)] | None = None
-    retry_delay_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
-    timeout_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
-    priority: Annotated[int, Field(ge=-1000, le=1000)] | None = None
+    is_exclusive: StrictBool | None = None
+    is_wait_on_failure: StrictBool | None = None
+    max_retries: Annotated[Whole, Field(ge=0, le=1000)] | None = None
+    retry_delay_seconds: Annotated[Whole, Field(ge=0, le=3600)] | None = None
+    timeout_seconds: Annotated[Whole, Field(ge=1, le=31_536_000)] | None = None
+    priority: Annotated[Whole, Field(ge=-1000, le=1000)] | None = None
 
     def settings(self, base: RunSettings) -> RunSettings:
         """``base`` with what was asked for in its place."""
@@ -141,55 +201,55 @@ class ScheduleRequest(SettingsRequest):
 
     name: Name | None = None
     schedule_type: Type | None = None
-    cron_expression: StrictStr | None = None
-    local_schedule: Annotated[StrictStr, Field(max_length=500)] | None = None
-    timezone: StrictStr | None = None
+    cron_expression: Text | None = None
+    local_schedule: Annotated[Text, Field(max_length=500)] | None = None
+    timezone: Text | None = None
     start_time: Time | None = None
     end_time: Time | None = None
-    is_enabled: bool | None = None
+    is_enabled: StrictBool | None = None
     run_every_count: Small | None = None
-    run_every_period: Annotated[int, Field(ge=0, le=5)] | None = None
-    jitter_seconds: Annotated[int, Field(ge=0, le=86_400)] | None = None
+    run_every_period: EveryPeriod | None = None
+    jitter_seconds: Annotated[Whole, Field(ge=0, le=86_400)] | None = None
     catch_up: CatchUpChoice | None = None
     catch_up_window_seconds: Seconds | None = None
-    dst_gap: Annotated[str, Field(pattern="^(after|skip)$")] | None = None
-    dst_overlap: Annotated[str, Field(pattern="^(first|second|both)$")] | None = None
-    excluded_dates: Annotated[list[StrictStr], Field(max_length=1000)] | None = None
+    dst_gap: Gap | None = None
+    dst_overlap: Overlap | None = None
+    excluded_dates: Annotated[list[Text], Field(max_length=1000)] | None = None
 
 
 class PreviewRequest(ScheduleRequest):
     """A schedule whose next fires are to be shown."""
 
     after: Time | None = None
-    count: Annotated[int, Field(ge=1, le=1000)] = 5
+    count: Annotated[Whole, Field(ge=1, le=1000)] = 5
 
 
 class StartRequest(SettingsRequest):
     """How an agent is to be started by hand. ``timeout`` (seconds) is for synchronous starts."""
 
-    is_run_synchronously: bool = False
-    timeout: Annotated[int, Field(ge=1, le=3600)] = 60
+    is_run_synchronously: StrictBool = False
+    timeout: Annotated[Whole, Field(ge=1, le=3600)] = 60
 
 
 class AgentRequest(Request):
     """An agent to create or to save: ``files`` is path → text."""
 
     name: Name | None = None
-    description: Annotated[StrictStr, Field(max_length=10_000)] | None = None
-    documentation: Annotated[StrictStr, Field(max_length=1_000_000)] | None = None
-    start_url: Annotated[StrictStr, Field(max_length=2_000)] | None = None
-    comments: Annotated[StrictStr, Field(max_length=1_000)] | None = None
-    files: dict[str, StrictStr] | None = None
+    description: Annotated[Text, Field(max_length=10_000)] | None = None
+    documentation: Annotated[Text, Field(max_length=1_000_000)] | None = None
+    start_url: Annotated[Text, Field(max_length=2_000)] | None = None
+    comments: Annotated[Text, Field(max_length=1_000)] | None = None
+    files: dict[Text, Text] | None = None
 
 
 class RestoreRequest(Request):
     """Why an old version is restored."""
 
-    content: Annotated[StrictStr, Field(max_length=1_000)] | None = None
+    content: Annotated[Text, Field(max_length=1_000)] | None = None
 
 
 class KeyRequest(Request):
     """An API key to create; without ``expires`` it is good for a year."""
 
-    description: Annotated[StrictStr, Field(max_length=200)] | None = None
+    description: Annotated[Text, Field(max_length=200)] | None = None
     expires: Time | None = None
