@@ -94,7 +94,9 @@ def main() -> None:
             other = asyncio.run(coroutines(Path(folder), wanted.work, wanted.workers))
         ratios.append(other / ours)
         print(f"threads {ours:.2f} s, aiosqlite {other:.2f} s")
-    print(f"aiosqlite / threads: median {statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})")
+    print(
+        f"aiosqlite / threads: median {statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ Found = TypeVar("Found")
 class RunningServer:
     """``lamplighter up`` on a data folder; ``kill`` and ``start`` again as often as wanted."""
 
-    def __init__(self, data: Path, *, concurrency: int = 4, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, *, concurrency: int = 4, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.data = data
         self.url = ""
         self._concurrency = concurrency
@@ -34,7 +36,16 @@ class RunningServer:
         with (self.data.parent / "server.log").open("a") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "lamplighter.cli.app", "up", "--data", str(self.data), "--port", "0"),
+                    *(
+                        sys.executable,
+                        "-m",
+                        "lamplighter.cli.app",
+                        "up",
+                        "--data",
+                        str(self.data),
+                        "--port",
+                        "0",
+                    ),
                     *("--concurrency", str(self._concurrency)),
                 ],
                 stdout=subprocess.PIPE,

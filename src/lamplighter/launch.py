@@ -108,14 +108,14 @@ def settle_set(c: sa.Connection, set_id: int, agent_id: int, now: datetime) -> N
 
 def release(c: sa.Connection, agent_id: int, now: datetime) -> None:
     """Let the sets begin that wait for this agent and may, in the order of their arrival."""
+    held = sets.held(c, agent_id)
+    if not held:
+        return
     occupancy = Occupancy()
-    open_sets = sets.open_sets(c, [agent_id])
-    for one in open_sets:
-        if one.state is SetState.ACTIVE:
-            occupancy.add(SetState.ACTIVE, is_exclusive=one.is_exclusive, schedule_id=None)
-    for one in open_sets:
-        if one.state is not SetState.WAITING:
-            continue
+    for alike in sets.count_open(c, [agent_id]):
+        if alike.state is SetState.ACTIVE:
+            occupancy.add(alike.state, is_exclusive=alike.is_exclusive, schedule_id=None, count=alike.count)
+    for one in held:
         if admit(occupancy, is_exclusive=one.is_exclusive, schedule_id=None) is not Admission.START:
             break
         occupancy.add(SetState.ACTIVE, is_exclusive=one.is_exclusive, schedule_id=None)
@@ -125,8 +125,13 @@ def release(c: sa.Connection, agent_id: int, now: datetime) -> None:
 
 def _admit(c: sa.Connection, launches: Sequence[Launch]) -> list[_Admitted]:
     occupancies: dict[int, Occupancy] = {launch.agent_id: Occupancy() for launch in launches}
-    for one in sets.open_sets(c, list(occupancies)):
-        occupancies[one.agent_id].add(one.state, is_exclusive=one.is_exclusive, schedule_id=one.schedule_id)
+    for alike in sets.count_open(c, list(occupancies)):
+        occupancies[alike.agent_id].add(
+            alike.state,
+            is_exclusive=alike.is_exclusive,
+            schedule_id=alike.schedule_id,
+            count=alike.count,
+        )
     admitted: list[_Admitted] = []
     for launch in launches:
         occupancy = occupancies[launch.agent_id]

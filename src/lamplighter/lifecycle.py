@@ -56,7 +56,7 @@ def restart(c: sa.Connection, run: Run, message: str, now: datetime) -> bool:
     changed = runs.restart(c, run.id, hold=True, message=message)
     if not changed:
         return False
-    if any(one.id == run.set_id for one in sets.open_sets(c, [run.agent_id])):
+    if sets.state_of(c, run.set_id) is not SetState.ENDED:
         sets.promote(c, run.set_id, now)
     else:
         sets.set_state(c, run.set_id, SetState.WAITING)

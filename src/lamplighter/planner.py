@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,6 +66,7 @@ class Plan:
 # --- due times ---------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=8192)
 def trigger_of(timing: Timing) -> Trigger:
     """The trigger that a schedule's timing describes."""
     gap, overlap = DstGap(timing.dst_gap), DstOverlap(timing.dst_overlap)
@@ -352,13 +354,13 @@ class Occupancy:
     waiting: int = 0
     waiting_schedules: frozenset[int] = frozenset()
 
-    def add(self, state: SetState, *, is_exclusive: bool, schedule_id: int | None) -> None:
-        """Count one more set."""
+    def add(self, state: SetState, *, is_exclusive: bool, schedule_id: int | None, count: int = 1) -> None:
+        """Count one more set, or ``count`` alike."""
         if state is SetState.ACTIVE:
-            self.active += 1
-            self.active_exclusive += is_exclusive
+            self.active += count
+            self.active_exclusive += count * is_exclusive
         elif state is SetState.WAITING:
-            self.waiting += 1
+            self.waiting += count
             if schedule_id is not None:
                 self.waiting_schedules |= {schedule_id}
 

@@ -68,7 +68,9 @@ def test_no_due_time_is_lost_or_doubled_and_running_agents_are_adopted(tmp_path:
             assert bool(fire["runIds"]) is (fire["outcome"] in ("fired", "late")), fire
         due = begin + timedelta(seconds=number)
         while due <= min(end, stopped_firing):
-            assert due_times[schedule, due] == 1, f"schedule {number} at {due}: {due_times[schedule, due]} times"
+            assert due_times[schedule, due] == 1, (
+                f"schedule {number} at {due}: {due_times[schedule, due]} times"
+            )
             due += timedelta(minutes=1)
     assert set(due_times.values()) == {1}
     assert sorted(run_ids) == sorted(runs), "every run has its fire and every fire its run"
@@ -121,4 +123,3 @@ def _check_trace(trace: Path, runs: dict[int, dict[str, Any]]) -> None:
         wanted = 6 if number % 10 == 9 else 9
         assert run["status"] == wanted, run["message"]
         assert run["dataCount"] == number % 5 + 1
-

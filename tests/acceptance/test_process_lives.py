@@ -136,7 +136,8 @@ def test_bad_lines_in_the_records_are_left_out_counted_and_told(server: RunningS
     agent = server.agent(
         "sloppy",
         "import os\nwith open(os.environ['LAMPLIGHTER_RECORDS'], 'wb') as f:\n"
-        "    f.write(b'{\"a\": 1}\\nnot json\\n[1, 2]\\n\\xff\\xfe\\n' + b'[' * 100_000 + b'\\n{\"a\": 2, \"b\": \"x\"}')\n",
+        "    f.write(b'{\"a\": 1}\\nnot json\\n[1, 2]\\n\\xff\\xfe\\n')\n"
+        '    f.write(b\'[\' * 100_000 + b\'\\n{"a": 2, "b": "x"}\')\n',
     )
     ended = server.run(agent)
     assert ended["status"] == COMPLETED
@@ -167,7 +168,8 @@ def test_death_by_a_signal_is_a_failure_that_names_it(server: RunningServer) -> 
 
 
 def test_an_exit_status_is_a_failure_that_names_it_and_can_be_restarted(server: RunningServer) -> None:
-    agent = server.agent("three", "import os, sys\nsys.exit(3 if os.environ['LAMPLIGHTER_ATTEMPT'] == '1' else 0)\n")
+    main = "import os, sys\nsys.exit(3 if os.environ['LAMPLIGHTER_ATTEMPT'] == '1' else 0)\n"
+    agent = server.agent("three", main)
     failed = server.run(agent)
     assert (failed["status"], failed["message"]) == (FAILURE, "exit status 3; 0 records")
     server.call("POST", f"/agent/{agent}/run/{failed['id']}/restart", expect=202)
@@ -245,7 +247,8 @@ def test_files_that_an_agent_leaves_can_be_downloaded(server: RunningServer) -> 
 
 
 def test_parallel_runs_share_out_the_rows(server: RunningServer) -> None:
-    agent = server.agent("rows", RECORD + "for row in json.load(open(os.environ['LAMPLIGHTER_INPUT'])): record(**row)\n")
+    main = RECORD + "for row in json.load(open(os.environ['LAMPLIGHTER_INPUT'])): record(**row)\n"
+    agent = server.agent("rows", main)
     rows = [{"n": number} for number in range(5)]
     first = server.run(agent, inputParameters=json.dumps(rows), parallelism=2)
     runs = [

@@ -11,7 +11,7 @@ from lamplighter.model import Fire, RunSettings, RunStatus
 from lamplighter.store import agents, fires, runs, schedules
 from lamplighter.store.database import Database
 from lamplighter.store.tables import schedules as table
-from store.rows import NOON, make_agent, make_schedule, make_server, start_set
+from store_rows import NOON, make_agent, make_schedule, make_server, start_set
 from virtual_clock import VirtualClock
 
 
@@ -101,9 +101,7 @@ def test_a_schedule_that_the_database_refuses_does_not_stop_the_others(
     assert refused.problem is not None
 
 
-def test_an_archived_agents_fires_end_as_skipped(
-    db: Database, clock: VirtualClock, engine: Engine
-) -> None:
+def test_an_archived_agents_fires_end_as_skipped(db: Database, clock: VirtualClock, engine: Engine) -> None:
     with db.write() as c:
         agent = make_agent(c)
         schedule = make_schedule(c, agent)
@@ -133,9 +131,7 @@ def test_an_exclusive_fire_is_held_then_skipped_and_goes_on_when_the_agent_is_fr
         runs.export(c, claim)
         run = runs.get(c, claim.run_id)
         assert run is not None
-        lifecycle.conclude(
-            c, run, lifecycle.Verdict(RunStatus.COMPLETED, "done"), run.counters, clock.now()
-        )
+        lifecycle.conclude(c, run, lifecycle.Verdict(RunStatus.COMPLETED, "done"), run.counters, clock.now())
         [following] = runs.claim(c, server, 10, clock.now())
     assert following.run_id > claim.run_id
 

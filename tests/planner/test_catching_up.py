@@ -129,7 +129,12 @@ def test_a_one_off_fires_however_late_and_whatever_catch_up_says() -> None:
 
 
 def test_an_excluded_date_is_passed_over_and_the_day_before_is_caught_up_with() -> None:
-    daily = Timing(ScheduleType.CRON, cron_expression="0 9 * * *", excluded_dates=("2026-03-03",), catch_up_window_seconds=172_800)
+    daily = Timing(
+        ScheduleType.CRON,
+        cron_expression="0 9 * * *",
+        excluded_dates=("2026-03-03",),
+        catch_up_window_seconds=172_800,
+    )
     second = NINE + timedelta(days=1)
     made = plan(daily, NINE, second + timedelta(hours=1))
     assert rows(made) == [("skipped", second, second, 1), ("late", NINE, NINE, 1)]

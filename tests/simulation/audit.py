@@ -79,7 +79,11 @@ def _due_times(epoch: Epoch, end: datetime) -> Iterator[datetime]:
         if found is None or found > until:
             return
         moment = found
-        if timing.schedule_type is not ScheduleType.CRON or not timing.start_time or found >= timing.start_time:
+        if (
+            timing.schedule_type is not ScheduleType.CRON
+            or not timing.start_time
+            or found >= timing.start_time
+        ):
             yield found
 
 
@@ -95,7 +99,9 @@ def _expand(
             [due for due in due_times if fire.due <= due <= fire.last_due] if fire.count > 1 else [fire.due]
         )
         if len(covered) != fire.count or (fire.count > 1 and not {fire.due, fire.last_due} <= known):
-            problems.append(f"{name}: row {fire.due}–{fire.last_due} says {fire.count}, covers {len(covered)}")
+            problems.append(
+                f"{name}: row {fire.due}–{fire.last_due} says {fire.count}, covers {len(covered)}"
+            )
         for due in covered:
             if due in entries:
                 problems.append(f"{name}: due time {due} is in the ledger twice")

@@ -21,9 +21,10 @@ from lamplighter.errors import InvalidInput
 from lamplighter.model import Counters, RunStatus, Schedule, Timing
 from lamplighter.service.requests import ScheduleRequest
 from lamplighter.service.schedules import Schedules
-from lamplighter.store import agents, keys, runs, schedules, servers
+from lamplighter.store import agents, runs, schedules, servers
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
+from store_rows import make_agent
 from virtual_clock import VirtualClock
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -170,7 +171,15 @@ class World:
 
     def _act(self) -> None:
         action = self.chance.choices(
-            [self._edit, self._disable, self._enable, self._delete, self._create, self._archive, self._outage],
+            [
+                self._edit,
+                self._disable,
+                self._enable,
+                self._delete,
+                self._create,
+                self._archive,
+                self._outage,
+            ],
             weights=[20, 12, 14, 2, 3, 6, 10],
         )[0]
         action()
@@ -253,9 +262,8 @@ class World:
 
     def _request(self) -> ScheduleRequest:
         chance = self.chance
-        body: dict[str, Any] = chance.choices(
-            [self._cron, self._interval, self._once, lambda: {"scheduleType": 0}], weights=[70, 18, 10, 2]
-        )[0]()
+        kinds = [self._cron, self._interval, self._once, self._never]
+        body = chance.choices(kinds, weights=[70, 18, 10, 2])[0]()
         body |= {
             "name": "simulated",
             "timezone": chance.choice(ZONES),
@@ -304,30 +312,14 @@ class World:
         start = self.clock.time + timedelta(minutes=30 * self.chance.randint(2, 12_000))
         return {"scheduleType": 1, "startTime": start.replace(second=0).isoformat()}
 
+    def _never(self) -> dict[str, Any]:
+        return {"scheduleType": 0}
+
     def _make_agents(self, count: int) -> list[int]:
         with self.db.write() as c:
-            user = keys.set_up(c, "admin", "Default", BEGIN)
-            return [make_agent(c, f"agent {number}", user, BEGIN) for number in range(count)]
+            return [make_agent(c, f"agent {number}", BEGIN) for number in range(count)]
 
     def _register(self) -> int:
         with self.db.write() as c:
             far = BEGIN + timedelta(days=3650)
             return servers.register(c, "simulated", "1", 1, BEGIN, far)
-
-
-def make_agent(c: sa.Connection, name: str, user: int, now: datetime) -> int:
-    """An agent with one version whose files nobody will ask for."""
-    values = {
-        "space_id": agents.default_space(c),
-        "user_id": user,
-        "name": name,
-        "config_type": "Command",
-        "version": 1,
-        "created": now,
-        "updated": now,
-    }
-    agent_id = agents.insert(c, values)
-    manifest = {"agent": {"run": ["true"]}}
-    version = {"agent_id": agent_id, "version": 1, "user_id": user, "created": now}
-    agents.insert_version(c, version | {"file_size": 0, "bundle": "", "manifest": manifest})
-    return agent_id

@@ -31,7 +31,7 @@ from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
 from lamplighter.store.runs import Claim
 from lamplighter.store.tables import parallel_sets
-from store.rows import NOON, make_agent, make_server, start_set
+from store_rows import NOON, make_agent, make_server, start_set
 
 ENDS = [RunStatus.COMPLETED, RunStatus.SUCCESS, RunStatus.FAILURE, RunStatus.STOPPED]
 
@@ -163,8 +163,8 @@ class RunLives(RuleBasedStateMachine):
     def an_exclusive_set_is_alone(self) -> None:
         with self.db.read() as c:
             for agent in self.agents:
-                active = [s for s in sets.open_sets(c, [agent]) if s.state is SetState.ACTIVE]
-                assert len(active) < 2 or not any(s.is_exclusive for s in active)
+                active = [s for s in sets.count_open(c, [agent]) if s.state is SetState.ACTIVE]
+                assert sum(s.count for s in active) < 2 or not any(s.is_exclusive for s in active)
 
     @invariant()
     def a_set_is_over_exactly_when_its_runs_are_and_a_held_one_has_not_begun(self) -> None:
@@ -188,7 +188,7 @@ class RunLives(RuleBasedStateMachine):
         """No set is held, and no run of an active set waits without a retry, when nothing else goes on."""
         with self.db.read() as c:
             for agent in self.agents:
-                found = sets.open_sets(c, [agent])
+                found = sets.count_open(c, [agent])
                 assert not found or any(s.state is SetState.ACTIVE for s in found)
         for run in self.every_run():
             if run.status is RunStatus.WAITING:
@@ -209,4 +209,3 @@ RunLives.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestRunLives = RunLives.TestCase
-

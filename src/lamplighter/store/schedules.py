@@ -1,7 +1,7 @@
 """Schedules: keeping them, and finding those that are due without looking at the others."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -174,7 +174,7 @@ def computed_with_other_tzdata(c: sa.Connection, tzdata_version: str, limit: int
 
 def settings_values(settings: RunSettings) -> dict[str, Any]:
     """The columns of a ``RunSettings``."""
-    return asdict(settings)
+    return {name: getattr(settings, name) for name in SETTINGS}
 
 
 def settings_of(row: sa.RowMapping) -> RunSettings:

@@ -14,26 +14,36 @@ PAST_WAITING = sorted(ACTIVE - {RunStatus.WAITING})
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSet:
-    """A set that is not over: going, or held by another one."""
+class HeldSet:
+    """A set that waits for its agent."""
 
     id: int
-    agent_id: int
-    schedule_id: int | None
-    state: SetState
     is_exclusive: bool
 
 
-def open_sets(c: sa.Connection, agent_ids: Collection[int]) -> list[OpenSet]:
-    """The sets of these agents that are not over, in the order of their arrival."""
+@dataclass(frozen=True, slots=True)
+class OpenSets:
+    """How many sets of an agent are alike; ``schedule_id`` is told of those that wait."""
+
+    agent_id: int
+    state: SetState
+    is_exclusive: bool
+    schedule_id: int | None
+    count: int
+
+
+def count_open(c: sa.Connection, agent_ids: Collection[int]) -> list[OpenSets]:
+    """How many sets of these agents are not over, counted by the database: there may be very many."""
+    waits_for = sa.case((parallel_sets.c.state == SetState.WAITING.value, parallel_sets.c.schedule_id))
+    kinds = (parallel_sets.c.agent_id, parallel_sets.c.state, parallel_sets.c.is_exclusive, waits_for)
     query = (
-        sa.select(parallel_sets)
+        sa.select(*kinds, sa.func.count())
         .where(parallel_sets.c.agent_id.in_(agent_ids), sa.text("state <> 'ended'"))
-        .order_by(parallel_sets.c.id)
+        .group_by(*kinds)
     )
     return [
-        OpenSet(row["id"], row["agent_id"], row["schedule_id"], SetState(row["state"]), row["is_exclusive"])
-        for row in c.execute(query).mappings()
+        OpenSets(agent_id, SetState(state), is_exclusive, schedule_id, count)
+        for agent_id, state, is_exclusive, schedule_id, count in c.execute(query)
     ]
 
 
@@ -45,9 +55,31 @@ def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     return list(c.execute(query, list(rows)).scalars())
 
 
-def of_agent_is_open(c: sa.Connection, agent_id: int) -> bool:
+def held(c: sa.Connection, agent_id: int) -> list[HeldSet]:
+    """The sets that wait for this agent, in the order of their arrival."""
+    query = (
+        sa.select(parallel_sets.c.id, parallel_sets.c.is_exclusive)
+        .where(parallel_sets.c.agent_id == agent_id, sa.text("state <> 'ended' AND state = 'waiting'"))
+        .order_by(parallel_sets.c.id)
+    )
+    return [HeldSet(set_id, is_exclusive) for set_id, is_exclusive in c.execute(query)]
+
+
+def any_open(c: sa.Connection, agent_id: int) -> bool:
     """Whether any run of the agent is still to come or going."""
-    return bool(open_sets(c, [agent_id]))
+    query = (
+        sa.select(parallel_sets.c.id)
+        .where(parallel_sets.c.agent_id == agent_id, sa.text("state <> 'ended'"))
+        .limit(1)
+    )
+    return c.execute(query).first() is not None
+
+
+def state_of(c: sa.Connection, set_id: int) -> SetState:
+    """The state of a set."""
+    return SetState(
+        c.execute(sa.select(parallel_sets.c.state).where(parallel_sets.c.id == set_id)).scalar_one()
+    )
 
 
 def has_unfinished_runs(c: sa.Connection, set_id: int) -> bool:

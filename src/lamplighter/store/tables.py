@@ -244,6 +244,7 @@ parallel_sets = _table(
 sa.Index(
     "ix_parallel_sets_open",
     parallel_sets.c.agent_id,
+    parallel_sets.c.state,
     sqlite_where=sa.text("state <> 'ended'"),
     postgresql_where=sa.text("state <> 'ended'"),
 )

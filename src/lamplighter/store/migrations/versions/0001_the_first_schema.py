@@ -255,7 +255,7 @@ def upgrade() -> None:
     with op.batch_alter_table("parallel_sets", schema=None) as batch_op:
         batch_op.create_index(
             "ix_parallel_sets_open",
-            ["agent_id"],
+            ["agent_id", "state"],
             unique=False,
             sqlite_where=sa.text("state <> 'ended'"),
             postgresql_where=sa.text("state <> 'ended'"),
