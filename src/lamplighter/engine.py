@@ -14,7 +14,7 @@ import structlog
 from lamplighter import launch, lifecycle, planner
 from lamplighter.clock import Clock
 from lamplighter.model import RunStatus
-from lamplighter.planner import LATE_AFTER, Plan
+from lamplighter.planner import LATE_AFTER, LEASE, Plan
 from lamplighter.store import runs, schedules, servers, sets
 from lamplighter.store.database import Database
 from lamplighter.store.schedules import DueSchedule
@@ -40,6 +40,8 @@ class Engine:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._backlog_not_before: datetime | None = None
+        self._last_pass: datetime | None = None
+        self._rescue_not_before: datetime | None = None
 
     def wake(self) -> None:
         """Look at the schedules again now: one of them may have become due sooner."""
@@ -66,7 +68,8 @@ class Engine:
         more = self.fire_once(now)
         if self.retry_once(now):
             self._on_runs_ready()
-        self.rescue_once(now)
+        if self._may_rescue(now):
+            self.rescue_once(now)
         if more:
             return now
         with self._db.read() as c:
@@ -156,6 +159,13 @@ class Engine:
             for set_id in ready:
                 sets.promote(c, set_id, now)
         return len(ready)
+
+    def _may_rescue(self, now: datetime) -> bool:
+        """Not within a lease of having been away: whoever slept as well needs time to renew its own lease."""
+        if self._last_pass is None or now - self._last_pass > LEASE / 3:
+            self._rescue_not_before = now + LEASE
+        self._last_pass = now
+        return self._rescue_not_before is None or now >= self._rescue_not_before
 
     def rescue_once(self, now: datetime) -> int:
         """Take their runs from servers whose lease has run out; returns how many runs."""

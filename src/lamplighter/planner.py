@@ -34,6 +34,8 @@ from lamplighter.triggers import (
 MILLISECOND = timedelta(milliseconds=1)
 # A fire this much after its due time is late, and a due time this old was missed.
 LATE_AFTER = timedelta(seconds=60)
+# A server that has not been heard of for so long has lost its runs.
+LEASE = timedelta(seconds=45)
 _MOST_RETRY_DELAY = 3600
 _DEFAULT_RETRY_DELAY = 60
 

@@ -209,6 +209,27 @@ def test_the_runs_of_a_lost_server_are_tried_again_or_fail(
         assert not runs.begin(c, claims[0]), "the lost server's words no longer count"
 
 
+def test_after_a_sleep_of_the_machine_servers_get_a_lease_to_come_back(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        start_set(c, agent)
+        server = make_server(c, "asleep", lease=timedelta(seconds=45))
+        runs.claim(c, server, 10, NOON)
+
+    def status() -> RunStatus:
+        with db.read() as c:
+            return runs.of_agent(c, agent, 1)[0].status
+
+    engine.pass_once(clock.advance(hours=8))
+    assert status() is RunStatus.STARTING, "the lid was closed: nobody could renew anything"
+    for _ in range(45):
+        assert status() is RunStatus.STARTING
+        engine.pass_once(clock.advance(seconds=1))
+    assert status() is RunStatus.FAILURE, "it had its time and did not come back"
+
+
 def test_a_retry_waits_for_its_time(db: Database, clock: VirtualClock, engine: Engine) -> None:
     with db.write() as c:
         agent = make_agent(c)

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 import structlog
 
 from lamplighter.model import Run
+from lamplighter.planner import LEASE
 from lamplighter.runner.execution import Execution, Workshop
 from lamplighter.store import runs, servers
 from lamplighter.store.runs import Claim
 
 log = structlog.get_logger()
 
-LEASE = timedelta(seconds=45)
 _HEARTBEAT = LEASE / 5
 _END_OWN_RUNS_AFTER = LEASE * 0.8
 _LOOK_EVERY = timedelta(seconds=1)
