@@ -34,6 +34,7 @@ from lamplighter.triggers import (
 MILLISECOND = timedelta(milliseconds=1)
 # A fire this much after its due time is late, and a due time this old was missed.
 LATE_AFTER = timedelta(seconds=60)
+_NO_CATCH_UP = "missed, and the schedule does not catch up"
 # A server that has not been heard of for so long has lost its runs.
 LEASE = timedelta(seconds=45)
 _MOST_RETRY_DELAY = 3600
@@ -166,7 +167,7 @@ def plan_due(schedule: Schedule, now: datetime, *, agent_is_archived: bool) -> P
     if refusal is not None:
         skipped = _row(timing, first, wanted.time, Outcome.SKIPPED, refusal)
         return _settle(schedule, (skipped, *excluded), None, newest.time)
-    settled = (*_merged(timing, first, wanted.time), *excluded)
+    settled = (*_older(timing, first, wanted.time), *excluded)
     return _settle(schedule, settled, _fire(wanted, now, agent_is_archived), newest.time)
 
 
@@ -275,11 +276,15 @@ def _settle(schedule: Schedule, settled: tuple[Entry, ...], fire: Entry | None, 
     return Plan(settled, fire, until, next_due(schedule.id, schedule.timing, until))
 
 
-def _merged(timing: Timing, first: datetime, newest: datetime) -> tuple[Entry, ...]:
+def _older(timing: Timing, first: datetime, newest: datetime) -> tuple[Entry, ...]:
+    """The row of the due times before ``newest``, which fires."""
     if newest <= first:
         return ()
+    last = _known(_before(timing, newest))
+    if timing.catch_up is CatchUp.NONE:
+        return (_row(timing, first, last, Outcome.SKIPPED, _NO_CATCH_UP),)
     reason = f"missed, and merged into the fire of {_text(newest)}"
-    return (_row(timing, first, _known(_before(timing, newest)), Outcome.MERGED, reason),)
+    return (_row(timing, first, last, Outcome.MERGED, reason),)
 
 
 def _row(timing: Timing, first: datetime, last: datetime, outcome: Outcome, reason: str) -> Entry:
@@ -301,7 +306,7 @@ def _refusal(timing: Timing, due: Due, now: datetime) -> str | None:
     if timing.schedule_type is ScheduleType.RUN_ONCE or not _is_missed(due, now):
         return None
     if timing.catch_up is CatchUp.NONE:
-        return "missed, and the schedule does not catch up"
+        return _NO_CATCH_UP
     if now - due.time > _window(timing):
         return _outside_window(timing)
     return None

@@ -83,7 +83,10 @@ def test_none_skips_what_was_missed() -> None:
 def test_none_still_fires_a_due_time_that_is_on_time() -> None:
     newest = NINE + timedelta(hours=3)
     made = plan(hourly(CatchUp.NONE), NINE, newest + timedelta(seconds=30))
-    assert rows(made)[-1] == ("fired", newest, newest, 1)
+    assert rows(made) == [
+        ("skipped", NINE, newest - timedelta(hours=1), 3),
+        ("fired", newest, newest, 1),
+    ]
 
 
 def test_all_fires_each_missed_due_time_oldest_first() -> None:

@@ -21,6 +21,7 @@ from simulation.world import BEGIN, Epoch, History
 
 MINUTE = timedelta(seconds=60)
 WAITED = "previous run still waiting"
+ARCHIVED = "the agent is archived"
 
 
 def audit(db: Database, history: History, end: datetime) -> list[str]:
@@ -119,7 +120,15 @@ def _audit_decision(
 ) -> Iterator[str]:
     """The due times that were decided at one moment: does each have the outcome that the rules give?"""
     dues = [due for due, _ in group]
-    wanted = _outcomes_of_change(timing, decided, dues) if change else _outcomes(timing, decided, dues)
+    if change:
+        wanted = _outcomes_of_change(timing, decided, dues)
+    else:
+        started = {
+            due
+            for due, fire in group
+            if fire.outcome.value in ("fired", "late", "held") or fire.reason in (WAITED, ARCHIVED)
+        }
+        wanted = _outcomes(timing, decided, dues, started)
     for due, fire in group:
         allowed = wanted[due]
         if archived and allowed & {"fired", "late"}:
@@ -133,7 +142,10 @@ def _audit_decision(
             yield f"{name}: {due} was skipped by a change ({change}), but says {fire.reason!r}"
 
 
-def _outcomes(timing: Timing, decided: datetime, dues: list[datetime]) -> dict[datetime, set[str]]:
+def _outcomes(
+    timing: Timing, decided: datetime, dues: list[datetime], started: set[datetime]
+) -> dict[datetime, set[str]]:
+    """What each may be; ``started`` are those that did start runs, which decides where jitter leaves it open."""
     found: dict[datetime, set[str]] = {}
     fired = False
     for due in sorted(dues, reverse=True):
@@ -144,11 +156,11 @@ def _outcomes(timing: Timing, decided: datetime, dues: list[datetime]) -> dict[d
         if _is_excluded(timing, due):
             found[due] = {"skipped", "merged"}
         elif fired and timing.catch_up is not CatchUp.ALL:
-            found[due] = {"merged"}
+            found[due] = {"skipped"} if timing.catch_up is CatchUp.NONE else {"merged"}
         elif not late:
             # With jitter it depends on the fire's own moment whether the due time counts as missed.
             found[due] = {"fired"} if on_time else {"fired", "late", "skipped"}
-            fired = True
+            fired = fired or on_time or due in started
         elif not once and (timing.catch_up is CatchUp.NONE or decided - due > window):
             found[due] = {"skipped"}
         else:
@@ -194,7 +206,7 @@ def _audit_runs(c: sa.Connection) -> Iterator[str]:
     rows = c.execute(sa.text("SELECT id, outcome, reason FROM fires")).all()
     for fire_id, outcome, reason in rows:
         has_runs = fire_id in sizes
-        wants = outcome in (Outcome.FIRED, Outcome.LATE, Outcome.HELD) or reason == "the agent is archived"
+        wants = outcome in (Outcome.FIRED, Outcome.LATE, Outcome.HELD) or reason == ARCHIVED
         if wants is not has_runs:
             yield f"fire {fire_id} ({outcome}, {reason}) has {'no ' if wants else ''}runs"
         elif has_runs and sizes[fire_id][0] != sizes[fire_id][1]:

@@ -1,0 +1,164 @@
+"""The pool in one process: places, leases and fencing, with real processes and a clock that the test moves."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lamplighter.dispatch.pool import Pool
+from lamplighter.files import Files
+from lamplighter.model import ACTIVE, Run, RunStatus, StopCause
+from lamplighter.planner import LEASE
+from lamplighter.runner.execution import Workshop
+from lamplighter.store import runs, servers
+from lamplighter.store.database import Database
+from lamplighter.store.tables import agent_versions
+from running_server import eventually
+from store_rows import make_agent, start_set
+from virtual_clock import VirtualClock
+
+
+class Scene:
+    """A database, files, and an agent that writes its pid and waits for ever."""
+
+    def __init__(self, db: Database, folder: Path, clock: VirtualClock) -> None:
+        self.db, self.clock = db, clock
+        self.files = Files(folder)
+        self.shop = Workshop(db, self.files, clock, timedelta(seconds=5))
+        self.pids = folder / "pids"
+        self.pids.mkdir()
+        script = f'echo $$ > "{self.pids}/$LAMPLIGHTER_RUN_ID"; exec sleep 1000'
+        bundle = self.files.keep_bundle({"run.sh": script.encode()})
+        with db.write() as c:
+            self.agent = make_agent(c)
+            manifest = {"agent": {"run": ["sh", "run.sh"]}}
+            c.execute(agent_versions.update().values(bundle=bundle, manifest=manifest))
+
+    def start(self, count: int) -> None:
+        with self.db.write() as c:
+            for _ in range(count):
+                start_set(c, self.agent)
+
+    def runs(self) -> list[Run]:
+        with self.db.read() as c:
+            return runs.of_agent(c, self.agent, 100)
+
+    def pid_of(self, run: Run) -> int:
+        """The process of a run, once it has begun."""
+        file = self.pids / str(run.id)
+        return int(eventually(lambda: file.read_text().strip() if file.exists() else None))
+
+    def statuses(self) -> list[RunStatus]:
+        return sorted(run.status for run in self.runs())
+
+
+@pytest.fixture
+def scene(db: Database, tmp_path: Path, clock: VirtualClock) -> Iterator[Scene]:
+    scene = Scene(db, tmp_path / "files", clock)
+    yield scene
+    for file in scene.pids.iterdir():
+        assert not _is_alive(int(file.read_text())), "a test left a process behind"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _end(scene: Scene, pool: Pool) -> None:
+    """Kill what goes, as a person would."""
+    with scene.db.write() as c:
+        for run in runs.of_agent(c, scene.agent, 100):
+            runs.ask_stop(c, run.id, StopCause.ASKED, "the test ends", scene.clock.now())
+            runs.ask_kill(c, run.id)
+
+    def all_ended() -> bool:
+        pool.pass_once(scene.clock.now())
+        return pool.going == 0
+
+    eventually(all_ended)
+
+
+def test_it_takes_as_many_runs_as_it_has_places(scene: Scene) -> None:
+    pool = Pool(scene.shop, "here", 2)
+    pool.start()
+    scene.start(3)
+    pool.pass_once(scene.clock.now())
+    assert pool.going == 2
+    pool.pass_once(scene.clock.now())
+    assert pool.going == 2
+    assert scene.statuses().count(RunStatus.QUEUING) == 1
+    with scene.db.write() as c:
+        runs.cancel(c, scene.runs()[0].id, "the test ends", scene.clock.now())
+    for run in scene.runs()[1:]:
+        scene.pid_of(run)
+    _end(scene, pool)
+
+
+def test_a_server_whose_name_was_taken_ends_its_runs_and_writes_nothing(scene: Scene) -> None:
+    pool = Pool(scene.shop, "here", 2)
+    pool.start()
+    scene.start(1)
+    pool.pass_once(scene.clock.now())
+    [run] = scene.runs()
+    pid = scene.pid_of(run)
+    with scene.db.write() as c:
+        now = scene.clock.now()
+        servers.register(c, "here", "another process", 1, now, now + LEASE)
+    eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
+    pool.pass_once(scene.clock.advance(seconds=LEASE.total_seconds() / 5))
+    eventually(lambda: not _is_alive(pid))
+    eventually(lambda: pool.going == 0)
+    assert scene.runs()[0].status is RunStatus.RUNNING, "it is the other process's to say what becomes of it"
+
+
+def test_an_attempt_that_was_taken_over_is_ended_and_its_result_does_not_count(scene: Scene) -> None:
+    pool = Pool(scene.shop, "here", 2)
+    pool.start()
+    scene.start(1)
+    pool.pass_once(scene.clock.now())
+    [run] = scene.runs()
+    pid = scene.pid_of(run)
+    eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
+    with scene.db.write() as c:
+        runs.put_back(c, runs.Claim(run.id, run.attempt), "lost, says another")
+        other = servers.register(c, "other", "x", 1, scene.clock.now(), scene.clock.now() + LEASE)
+        [again] = runs.claim(c, other, 1, scene.clock.now())
+    assert again.attempt == run.attempt + 1
+    pool.pass_once(scene.clock.now())
+    eventually(lambda: not _is_alive(pid))
+    eventually(lambda: pool.going == 0)
+    [now] = scene.runs()
+    assert (now.status, now.attempt) == (RunStatus.STARTING, again.attempt)
+
+
+def test_a_new_start_adopts_what_the_former_process_left(scene: Scene) -> None:
+    first = Pool(scene.shop, "here", 2)
+    first.start()
+    scene.start(1)
+    first.pass_once(scene.clock.now())
+    [run] = scene.runs()
+    pid = scene.pid_of(run)
+    eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
+    first.stop()
+    second = Pool(scene.shop, "here", 2)
+    assert second.start() == 1
+    assert _is_alive(pid)
+    _end(scene, second)
+    assert scene.runs()[0].status not in ACTIVE
+
+
+def test_a_claim_whose_process_never_began_is_put_back(scene: Scene) -> None:
+    scene.start(1)
+    with scene.db.write() as c:
+        now = scene.clock.now()
+        server = servers.register(c, "here", "died at once", 1, now, now + LEASE)
+        [claim] = runs.claim(c, server, 1, now)
+    pool = Pool(scene.shop, "here", 2)
+    pool.start()
+    eventually(lambda: pool.going == 0)
+    [run] = scene.runs()
+    assert (run.status, run.attempt, run.retries) == (RunStatus.QUEUING, claim.attempt, 0)
