@@ -41,7 +41,7 @@ class Settings:
         if style not in ("console", "json"):
             raise InvalidInput.of("LAMPLIGHTER_LOG_FORMAT", f"must be console or json, not {style!r}")
         return cls(
-            data=data,
+            data=data.absolute(),  # agents are told of files in it, and they run elsewhere
             host=host,
             port=port,
             concurrency=concurrency or _default_concurrency(),

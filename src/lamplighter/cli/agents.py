@@ -17,6 +17,7 @@ from lamplighter.cli.output import (
     size,
     status_name,
     table,
+    title,
 )
 from lamplighter.cli.pack import Bundle, pack, said_name
 from lamplighter.cli.session import AgentWord, Json, Yes, confirm, connect, keep_said, quoted, the_agent
@@ -41,7 +42,9 @@ def deploy(
     comment: Comment = None,
     json: Json = False,
 ) -> None:
-    """Save the agent in DIR: a new one, or the next version of the one with its name.
+    """Save the agent in DIR: a new one, or a new version.
+
+    It is a new version of the agent with the same name, if there is one.
 
     DIR is a Scrapy project, or any program with an agent.toml that says how to run it. Left out are .git,
     __pycache__, .venv, .scrapy, node_modules and the like, and what the file .lamplighterignore in DIR names, in
@@ -127,7 +130,8 @@ def show(agent: AgentWord, json: Json = False) -> None:
     for name, default in found["inputParameters"].items():
         value = name if default is None else f"{name} = {json_text.dumps(default, ensure_ascii=False)}"
         pairs.append(("Input", value))
-    facts(found["name"], pairs)
+    title(found["name"])
+    facts(pairs)
 
 
 @app.command()

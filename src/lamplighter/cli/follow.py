@@ -15,22 +15,28 @@ _INTERRUPTED = 130
 
 def follow(client: Client, agent: Agent, run: Run) -> None:
     """Print the log as it is written, until the run has ended."""
-    steered = on_terminal()
     with _run_goes_on(agent, run):
-        for line in client.follow_log(agent["id"], run["id"]):
-            sys.stdout.write((clean(line) if steered else line) + "\n")
-            sys.stdout.flush()
+        _print_log(client, agent, run)
 
 
 def wait_for(client: Client, agent: Agent, run: Run, *, show: bool) -> None:
     """Return when the run has ended; show its log meanwhile if wanted."""
-    if show:
-        follow(client, agent, run)
-        return
-    # The followed log tells of the end at once, so nothing has to be asked again and again.
-    with _run_goes_on(agent, run), waiting(f"Waiting for run {run['id']} of {agent['name']} …"):
-        for _ in client.follow_log(agent["id"], run["id"]):
-            pass
+    with _run_goes_on(agent, run):
+        hint(f"Run {run['id']} of {agent['name']} is started.")
+        if show:
+            _print_log(client, agent, run)
+            return
+        # The followed log tells of the end at once, so nothing has to be asked again and again.
+        with waiting(f"Waiting for run {run['id']} of {agent['name']} …"):
+            for _ in client.follow_log(agent["id"], run["id"]):
+                pass
+
+
+def _print_log(client: Client, agent: Agent, run: Run) -> None:
+    steered = on_terminal()
+    for line in client.follow_log(agent["id"], run["id"]):
+        sys.stdout.write((clean(line) if steered else line) + "\n")
+        sys.stdout.flush()
 
 
 @contextmanager

@@ -67,6 +67,12 @@ def say(text: str = "") -> None:
     _write(Text(clean(text)))
 
 
+def title(text: str) -> None:
+    """What an answer is about; scripts know what they asked for."""
+    if on_terminal():
+        _write(Text(clean(text), style="bold"))
+
+
 def hint(text: str) -> None:
     """What to know or do next; on standard error."""
     _write(Text(clean(text), style="dim"), error=True)
@@ -118,8 +124,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, wraps: Seque
     _console().print(grid)
 
 
-def facts(title: str, pairs: Sequence[tuple[str, Any]]) -> None:
-    """One thing: its title and what there is to say of it; pairs without a value are left out."""
+def facts(pairs: Sequence[tuple[str, Any]]) -> None:
+    """What there is to say of one thing; pairs without a value are left out."""
     shown = [(name, value) for name, value in pairs if value not in (None, "")]
     if not on_terminal():
         for name, value in shown:
@@ -130,10 +136,7 @@ def facts(title: str, pairs: Sequence[tuple[str, Any]]) -> None:
     grid.add_column(overflow="fold")
     for name, value in shown:
         grid.add_row(name, _cell(value))
-    console = _console()
-    if title:
-        console.print(Text(clean(title), style="bold"))
-    console.print(grid)
+    _console().print(grid)
 
 
 def status_name(number: int | None) -> str:

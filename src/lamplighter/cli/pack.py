@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
+from lamplighter.cli.output import waiting
 from lamplighter.errors import InvalidInput
 
 IGNORE_FILE = ".lamplighterignore"
@@ -69,7 +70,10 @@ def pack(folder: Path) -> Iterator[Bundle]:
     rules = read_rules(folder)
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
         bundle = Bundle(cast(IO[bytes], file))
-        with zipfile.ZipFile(bundle.content, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+        with (
+            waiting(f"Packing {folder} …"),
+            zipfile.ZipFile(bundle.content, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
+        ):
             for path in _files(folder, rules, bundle.left_out):
                 archive.write(path, path.relative_to(folder))
                 bundle.files += 1

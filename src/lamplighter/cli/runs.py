@@ -19,6 +19,7 @@ from lamplighter.cli.output import (
     status_name,
     table,
     terminal_width,
+    title,
 )
 from lamplighter.cli.records import records
 from lamplighter.cli.session import (
@@ -64,7 +65,6 @@ def start(
             _tell_started(owner, runs, json=json)
             return
         for run in runs:
-            _tell_start_of(owner, run)
             wait_for(client, owner, run, show=follow_log)
         runs = [client.run(owner["id"], run["id"]) for run in runs]
     if json:
@@ -92,10 +92,6 @@ def _tell_started(owner: Agent, runs: list[Run], *, json: bool) -> None:
     for run in runs:
         say(f"Run {run['id']} of {owner['name']}: {status_name(run['status'])}")
     hint(f"`lamplighter run logs {quoted(owner['name'])} {runs[0]['id']} --follow` shows its log")
-
-
-def _tell_start_of(owner: Agent, run: Run) -> None:
-    hint(f"Run {run['id']} of {owner['name']} is started.")
 
 
 def _tell_end(owner: Agent, run: Run) -> None:
@@ -148,7 +144,8 @@ def status(agent: AgentWord, run: RunNumber = None, json: Json = False) -> None:
     if json:
         as_json(found)
         return
-    facts(f"{found['configName']} › run {found['id']}", _facts(found))
+    title(f"{found['configName']} › run {found['id']}")
+    facts(_facts(found))
 
 
 def _facts(run: Run) -> list[tuple[str, Any]]:
@@ -216,7 +213,7 @@ def stop(agent: AgentWord, run: RunNumber = None) -> None:
 
 @app.command()
 def kill(agent: AgentWord, run: RunNumber = None) -> None:
-    """Stop a run; when it is stopping already, end its process at once."""
+    """Stop a run; a second time, end it at once."""
     with connect() as client:
         owner = the_agent(client, agent)
         found = the_run(client, owner, run)

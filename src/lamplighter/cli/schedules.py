@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from lamplighter.cli.options import ScheduleOptions, takes
-from lamplighter.cli.output import as_json, counted, facts, hint, say, table
+from lamplighter.cli.output import as_json, counted, facts, hint, say, table, title
 from lamplighter.cli.session import (
     AgentWord,
     Json,
@@ -83,7 +83,7 @@ def edit(
 @app.command("list")
 def list_(
     agent: Annotated[
-        str | None, typer.Argument(metavar="[AGENT]", help="Id or name; all agents when left out.")
+        str | None, typer.Argument(metavar="AGENT", help="Id or name; all agents when left out.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -114,7 +114,8 @@ def show(agent: AgentWord, schedule: ScheduleWord, json: Json = False) -> None:
     if json:
         as_json(found)
         return
-    facts(f"{owner['name']} › {found['name']}", _settings(found))
+    title(f"{owner['name']} › {found['name']}")
+    facts(_settings(found))
 
 
 @app.command()
@@ -142,7 +143,7 @@ def preview(
 
 
 def _show_preview(planned: Preview) -> None:
-    say(planned["localSchedule"])
+    title(planned["localSchedule"])
     noted = any(fire["note"] for fire in planned["fires"])
     columns = ["LOCAL TIME", "OFFSET", "UTC", *(["NOTE"] if noted else [])]
     table(columns, [_planned(fire)[: len(columns)] for fire in planned["fires"]], wraps=["NOTE"])

@@ -22,7 +22,7 @@ ScheduleWord = Annotated[
     str, typer.Argument(metavar="SCHEDULE", help="Id, name, or the beginning of a name that fits only one.")
 ]
 RunNumber = Annotated[
-    int | None, typer.Argument(metavar="[RUN]", help="Id of the run; the agent's newest run when left out.")
+    int | None, typer.Argument(metavar="RUN", help="Id of the run; the agent's newest run when left out.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

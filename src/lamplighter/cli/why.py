@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from lamplighter.cli.due import DueTimes
-from lamplighter.cli.output import as_json, counted, facts, hint, say, status_name, table
+from lamplighter.cli.output import as_json, counted, facts, hint, say, status_name, table, title
 from lamplighter.cli.session import AgentWord, Json, ScheduleWord, connect, quoted, the_agent, the_schedule
 from lamplighter.cli.times import Span, distance, iso, parse, read, shown_moment, zone_of
 from lamplighter.client import Agent, ApiError, Client, Fire, Run, Schedule
@@ -26,12 +26,14 @@ def why(
     when: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[WHEN]",
+            metavar="WHEN",
             help="9:00, yesterday 9:00, monday 9:00, 2026-03-01, 2026-03-01 9:00 or an ISO time;"
             " read in the schedule's timezone. Left out: the newest due times.",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=_MOST, help="Without WHEN: how many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=_MOST, help="Without WHEN: how many.")
+    ] = 20,
     json: Json = False,
 ) -> None:
     """Tell what became of a due time, and why.
@@ -82,7 +84,7 @@ def _tell_about(client: Client, owner: Agent, s: Schedule, spans: list[Span], *,
         known = [run for run in runs.values() if run is not None]
         as_json({"schedule": s, "fires": fires, "runs": known, "answer": notes + told})
         return
-    say(f"{owner['name']} › {s['name']}: {s['localSchedule']}")
+    title(f"{owner['name']} › {s['name']}: {s['localSchedule']}")
     for line in notes + told:
         say(line)
     if len(fires) == 1:
@@ -122,7 +124,7 @@ def _tell_one(s: Schedule, fire: Fire, runs: dict[int, Run | None]) -> None:
         ("Decided", shown_moment(read(fire["decided"]), zone_of(s["timezone"]), seconds=True)),
     ]
     pairs += [("Run", _run_text(run_id, runs)) for run_id in fire["runIds"]]
-    facts("", pairs)
+    facts(pairs)
 
 
 def _due_text(fire: Fire, s: Schedule) -> str:

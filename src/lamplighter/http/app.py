@@ -8,8 +8,10 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic.alias_generators import to_camel
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 import lamplighter
 from lamplighter.errors import (
@@ -20,6 +22,7 @@ from lamplighter.errors import (
     NotFound,
     TooLarge,
     Unavailable,
+    UnsupportedMedia,
 )
 from lamplighter.http.api import agents, health, keys, runs, schedules
 from lamplighter.http.api.access import Services
@@ -31,8 +34,11 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+_PROBLEM = "application/problem+json"
+_WITH_LOCATION = ("201", "302")
 _MOST_BYTES = 2 * 1024**2
 _MOST_BYTES_OF_AGENT = 256 * 1024**2
+_MOST_DRAINED = 512 * 1024**2
 
 
 def create_app(services: Services) -> FastAPI:
@@ -44,8 +50,7 @@ def create_app(services: Services) -> FastAPI:
             "Runs web-scraping agents by the clock. Times are UTC. Property names of requests are matched"
             " without regard to case, unknown ones are ignored, and null means not given."
         ),
-        # Only what the documentation says is answered: 422 is never sent for invalid input, 400 is.
-        responses={},
+        generate_unique_id_function=lambda route: to_camel(route.name),
     )
     app.state.services = services
     app.state.stopping = asyncio.Event()
@@ -69,7 +74,7 @@ def _answer(request: Request, error: LamplighterError) -> JSONResponse:
     return JSONResponse(
         problem.model_dump(by_alias=True, exclude_none=True),
         status_code=error.status,
-        media_type="application/problem+json",
+        media_type=_PROBLEM,
         headers=headers,
     )
 
@@ -83,7 +88,10 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise TypeError("this handler is for RequestValidationError")
-    return _answer(request, InvalidInput(*map(_field_error, error.errors())))
+    errors = error.errors()
+    if any(one["loc"] == ("body",) and isinstance(one.get("input"), bytes) for one in errors):
+        return _answer(request, UnsupportedMedia("send the body as application/json"))
+    return _answer(request, InvalidInput(*map(_field_error, errors)))
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:
@@ -93,7 +101,8 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] in ("missing", "model_attributes_type", "model_type") and not where:
         message = "the body must be a JSON object"
-    return FieldError(".".join(where), message)
+    # A name of the client's own may hold what cannot be sent back.
+    return FieldError(".".join(where).encode(errors="backslashreplace").decode(), message)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -103,16 +112,31 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == 404:
         known = NotFound("there is nothing at this address; /docs lists what there is")
     elif error.status_code == 405:
-        known = _MethodNotAllowed(f"{request.method} is not possible here")
+        allowed = ", ".join(_methods_at(request))
+        known = _MethodNotAllowed(f"{request.method} is not possible here: use {allowed}")
+        answer = _answer(request, known)
+        answer.headers["Allow"] = allowed
+        return answer
     elif error.status_code == 413:
         known = TooLarge(error.detail)
     elif error.status_code == 400:
-        known = InvalidInput.of("", error.detail)
+        why = error.__cause__  # FastAPI's, when the body cannot be read
+        known = InvalidInput.of("", error.detail if why is None else f"the body is not valid JSON: {why}")
     else:
         known = LamplighterError(error.detail)
     answer = _answer(request, known)
     answer.headers.update(error.headers or {})
     return answer
+
+
+def _methods_at(request: Request) -> list[str]:
+    """The methods that the address of the request has: one path may be that of several routes."""
+    scope = dict(request.scope)
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "DELETE")
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 class _MethodNotAllowed(Conflict):
@@ -140,10 +164,12 @@ def _tell_the_truth(app: FastAPI) -> None:
         for path in document["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
-                for answer in operation["responses"].values():
+                for status, answer in operation["responses"].items():
                     content = answer.get("content", {})
-                    if "application/problem+json" in content:
-                        content.pop("application/json", None)
+                    if _PROBLEM in content:
+                        answer["content"] = {_PROBLEM: content[_PROBLEM]}
+                    if status in _WITH_LOCATION:
+                        answer["headers"] = {"Location": {"schema": {"type": "string"}}}
         for leftover in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(leftover, None)
         return document
@@ -164,6 +190,8 @@ class BodyLimit:
         most = _MOST_BYTES_OF_AGENT if _is_agent_upload(scope) else _MOST_BYTES
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > most:
+            if int(declared) <= _MOST_DRAINED:
+                await _drain(receive)
             await self._refuse(scope, receive, send, most)
             return
         seen = 0
@@ -173,6 +201,8 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > most:
+                if message.get("more_body"):
+                    await _drain(receive)
                 raise HTTPException(413, _too_large(most))
             return message
 
@@ -182,6 +212,16 @@ class BodyLimit:
         answer = _answer(Request(scope), TooLarge(_too_large(most)))
         answer.headers["Connection"] = "close"
         await answer(scope, receive, send)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read what is still being sent: who is cut off while sending does not get to see the answer."""
+    seen = 0
+    while seen < _MOST_DRAINED:
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if not message.get("more_body"):
+            return
 
 
 def _too_large(most: int) -> str:

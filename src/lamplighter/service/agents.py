@@ -1,8 +1,9 @@
 """Use cases of agents: save versions, restore, archive, list."""
 
 import json
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
@@ -14,6 +15,8 @@ from lamplighter.model import Actor, Agent, AgentVersion
 from lamplighter.service.requests import AgentRequest
 from lamplighter.store import agents, schedules, sets
 from lamplighter.store.database import Database
+
+_DEEPEST = 100  # levels of nested input: deep enough for people, and no stack of any reader overflows
 
 
 class Agents:
@@ -116,7 +119,7 @@ class Agents:
         """Take an agent and its schedules away; Conflict while one of its runs has not ended."""
         with self._db.write() as c:
             agent_or_404(c, agent_id)
-            if sets.of_agent_is_open(c, agent_id):
+            if sets.any_open(c, agent_id):
                 raise Conflict("the agent has runs that have not ended: stop them first")
             now = self._clock.now()
             schedules.delete_of_agent(c, agent_id, now)
@@ -194,12 +197,7 @@ def refuse_archived(agent: Agent) -> None:
 
 def check_input(c: sa.Connection, agent: Agent, text: str | None) -> None:
     """Raise InvalidInput unless ``text`` is JSON, an object or rows, that gives all required inputs."""
-    value: Any = {}
-    if text is not None:
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as problem:
-            raise InvalidInput.of("inputParameters", f"is not valid JSON: {problem}") from problem
+    value: Any = {} if text is None else _read_input(text)
     rows = value if isinstance(value, list) else [value]
     if not all(isinstance(row, dict) for row in rows):
         raise InvalidInput.of("inputParameters", "must be a JSON object or an array of JSON objects")
@@ -207,3 +205,41 @@ def check_input(c: sa.Connection, agent: Agent, text: str | None) -> None:
     missing = manifest.missing_inputs(value)
     if missing:
         raise InvalidInput.of("inputParameters", f"the agent requires {', '.join(missing)}")
+
+
+def _read_input(text: str) -> Any:
+    """The value of a JSON text that every program can read, or InvalidInput."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
+        _check_depth(value)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as problem:
+        raise InvalidInput.of("inputParameters", "contains half of a surrogate pair") from problem
+    except RecursionError as problem:
+        message = f"is nested too deeply: at most {_DEEPEST} levels"
+        raise InvalidInput.of("inputParameters", message) from problem
+    except ValueError as problem:
+        raise InvalidInput.of("inputParameters", f"is not valid JSON: {problem}") from problem
+    return value
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _refuse_number(digits)
+
+
+def _refuse_number(word: str) -> NoReturn:
+    raise ValueError(f"{word[:40]} is not a number that JSON has")
+
+
+def _check_depth(value: Any) -> None:
+    layer = [value]
+    for _ in range(_DEEPEST):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    if layer:
+        raise RecursionError

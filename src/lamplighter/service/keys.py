@@ -68,6 +68,13 @@ class Keys:
         with self._db.read() as c:
             return keys.every(c)
 
+    def get(self, actor: Actor, key_id: int) -> ApiKey:
+        """One key; NotFound."""
+        for known in self.every(actor):
+            if known.id == key_id:
+                return known
+        raise NotFound(f"there is no API key {key_id}")
+
     def create(self, actor: Actor, request: KeyRequest) -> tuple[ApiKey, str]:
         """Make a key for the caller; the second value is the key itself and cannot be had again."""
         _require_admin(actor)

@@ -97,12 +97,19 @@ def _instant(value: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _clean(text: str) -> str:
-    if "\0" in text:
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as problem:
+            raise ValueError("must not contain half of a surrogate pair") from problem
+    return value
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str) and "\0" in value:
         raise ValueError("must not contain the character NUL")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("must not contain half of a surrogate pair")
-    return text
+    return _encodable(value)
 
 
 def _name(text: str) -> str:
@@ -128,16 +135,18 @@ def _json_text(value: Any) -> Any:
 Time = Annotated[datetime, WrapValidator(_read_time)]
 # The end of a range: a bare date includes that whole day.
 Until = Annotated[datetime, WrapValidator(_read_time), BeforeValidator(_end_of_day)]
-Text = Annotated[StrictStr, AfterValidator(_clean)]
+Clean = BeforeValidator(_clean)
+Text = Annotated[StrictStr, Clean]
 Name = Annotated[
     Text,
     AfterValidator(_name),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200}),
 ]
-JsonText = Annotated[Text, BeforeValidator(_json_text), Field(max_length=1_000_000)]
-Whole = Annotated[int, BeforeValidator(_number_only)]
-Small = Annotated[Whole, Field(ge=1, le=1_000_000)]
-Seconds = Annotated[Whole, Field(ge=0, le=315_360_000)]
+JsonText = Annotated[StrictStr, Field(max_length=1_000_000), BeforeValidator(_json_text), Clean]
+NumberOnly = BeforeValidator(_number_only)
+Whole = Annotated[int, NumberOnly]
+Small = Annotated[int, Field(ge=1, le=1_000_000), NumberOnly]
+Seconds = Annotated[int, Field(ge=0, le=315_360_000), NumberOnly]
 Type = Annotated[
     ScheduleType,
     BeforeValidator(_choose(ScheduleType)),
@@ -172,7 +181,7 @@ class SettingsRequest(Request):
     """The settings of runs that a schedule and a start have in common."""
 
     input_parameters: JsonText | None = None
-    parallelism: Annotated[Whole, Field(ge=1, le=50)] | None = None
+    parallelism: Annotated[int, Field(ge=1, le=50), NumberOnly] | None = None
     parallel_max_concurrency: Small | None = None
     parallel_export: Export | None = None
     proxy_pool_id: Whole | None = None
@@ -181,10 +190,10 @@ class SettingsRequest(Request):
     log_mode: Mode | None = None
     is_exclusive: StrictBool | None = None
     is_wait_on_failure: StrictBool | None = None
-    max_retries: Annotated[Whole, Field(ge=0, le=1000)] | None = None
-    retry_delay_seconds: Annotated[Whole, Field(ge=0, le=3600)] | None = None
-    timeout_seconds: Annotated[Whole, Field(ge=1, le=31_536_000)] | None = None
-    priority: Annotated[Whole, Field(ge=-1000, le=1000)] | None = None
+    max_retries: Annotated[int, Field(ge=0, le=1000), NumberOnly] | None = None
+    retry_delay_seconds: Annotated[int, Field(ge=0, le=3600), NumberOnly] | None = None
+    timeout_seconds: Annotated[int, Field(ge=1, le=31_536_000), NumberOnly] | None = None
+    priority: Annotated[int, Field(ge=-1000, le=1000), NumberOnly] | None = None
 
     def settings(self, base: RunSettings) -> RunSettings:
         """``base`` with what was asked for in its place."""
@@ -202,14 +211,14 @@ class ScheduleRequest(SettingsRequest):
     name: Name | None = None
     schedule_type: Type | None = None
     cron_expression: Text | None = None
-    local_schedule: Annotated[Text, Field(max_length=500)] | None = None
+    local_schedule: Annotated[StrictStr, Field(max_length=500), Clean] | None = None
     timezone: Text | None = None
     start_time: Time | None = None
     end_time: Time | None = None
     is_enabled: StrictBool | None = None
     run_every_count: Small | None = None
     run_every_period: EveryPeriod | None = None
-    jitter_seconds: Annotated[Whole, Field(ge=0, le=86_400)] | None = None
+    jitter_seconds: Annotated[int, Field(ge=0, le=86_400), NumberOnly] | None = None
     catch_up: CatchUpChoice | None = None
     catch_up_window_seconds: Seconds | None = None
     dst_gap: Gap | None = None
@@ -221,35 +230,35 @@ class PreviewRequest(ScheduleRequest):
     """A schedule whose next fires are to be shown."""
 
     after: Time | None = None
-    count: Annotated[Whole, Field(ge=1, le=1000)] = 5
+    count: Annotated[int, Field(ge=1, le=1000), NumberOnly] = 5
 
 
 class StartRequest(SettingsRequest):
     """How an agent is to be started by hand. ``timeout`` (seconds) is for synchronous starts."""
 
     is_run_synchronously: StrictBool = False
-    timeout: Annotated[Whole, Field(ge=1, le=3600)] = 60
+    timeout: Annotated[int, Field(ge=1, le=3600), NumberOnly] = 60
 
 
 class AgentRequest(Request):
     """An agent to create or to save: ``files`` is path → text."""
 
     name: Name | None = None
-    description: Annotated[Text, Field(max_length=10_000)] | None = None
-    documentation: Annotated[Text, Field(max_length=1_000_000)] | None = None
-    start_url: Annotated[Text, Field(max_length=2_000)] | None = None
-    comments: Annotated[Text, Field(max_length=1_000)] | None = None
-    files: dict[Text, Text] | None = None
+    description: Annotated[StrictStr, Field(max_length=10_000), Clean] | None = None
+    documentation: Annotated[StrictStr, Field(max_length=1_000_000), Clean] | None = None
+    start_url: Annotated[StrictStr, Field(max_length=2_000), Clean] | None = None
+    comments: Annotated[StrictStr, Field(max_length=1_000), Clean] | None = None
+    files: dict[Text, Annotated[StrictStr, BeforeValidator(_encodable)]] | None = None
 
 
 class RestoreRequest(Request):
     """Why an old version is restored."""
 
-    content: Annotated[Text, Field(max_length=1_000)] | None = None
+    content: Annotated[StrictStr, Field(max_length=1_000), Clean] | None = None
 
 
 class KeyRequest(Request):
     """An API key to create; without ``expires`` it is good for a year."""
 
-    description: Annotated[Text, Field(max_length=200)] | None = None
+    description: Annotated[StrictStr, Field(max_length=200), Clean] | None = None
     expires: Time | None = None

@@ -60,20 +60,17 @@ class Schedules:
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_or_404(c, agent_id)
-            timing = _timing(request, None, now)
-            if request.name is None:
-                raise InvalidInput.of("name", "is required: 1 to 200 characters")
-            check_input(c, agent, request.input_parameters)
+            name, timing = _checked(c, agent, request, None, now)
             enabled = request.is_enabled is not False
             due = planner.next_due(0, timing, now)
             _check_it_ever_fires(timing, due)
             schedule = Schedule(
                 id=0,
                 agent_id=agent_id,
-                name=request.name,
+                name=name,
                 is_enabled=enabled,
                 timing=timing,
-                settings=_settings(request, RunSettings()),
+                settings=request.settings(RunSettings()),
                 input_parameters=request.input_parameters,
                 local_schedule=request.local_schedule,
                 decided_until=now,
@@ -96,19 +93,16 @@ class Schedules:
             now = self._clock.now()
             old = _schedule_or_404(c, agent_id, schedule_id)
             agent = agent_or_404(c, agent_id)
-            if request.name is None:
-                raise InvalidInput.of("name", "is required: 1 to 200 characters")
-            timing = _timing(request, old, now)
-            check_input(c, agent, request.input_parameters)
+            name, timing = _checked(c, agent, request, old, now)
             local = request.local_schedule
             if local is None or local == local_schedule(old):
                 local = old.local_schedule
             new = replace(
                 old,
-                name=request.name,
+                name=name,
                 is_enabled=old.is_enabled if request.is_enabled is None else request.is_enabled,
                 timing=timing,
-                settings=_settings(request, old.settings),
+                settings=request.settings(old.settings),
                 input_parameters=request.input_parameters or old.input_parameters,
                 local_schedule=local,
                 updated=now,
@@ -249,20 +243,35 @@ def _skip_unreadable(schedule: Schedule, what: str, problem: Exception) -> Plan 
     return Plan((row,), None, due, None)
 
 
-def _settings(request: ScheduleRequest, base: RunSettings) -> RunSettings:
-    check_references(request)
-    return request.settings(base)
+def _checked(
+    c: sa.Connection, agent: Agent, request: ScheduleRequest, old: Schedule | None, now: datetime
+) -> tuple[str, Timing]:
+    """The name and timing that are asked for; InvalidInput tells everything that is wrong with the request."""
+    errors = [
+        *_errors_of(lambda: _timing(request, old, now)),
+        *_errors_of(lambda: check_references(request)),
+    ]
+    if old is None or request.input_parameters is not None:
+        errors += _errors_of(lambda: check_input(c, agent, request.input_parameters))
+    if request.name is None:
+        errors.append(FieldError("name", "is required: 1 to 200 characters"))
+    if errors or request.name is None:
+        raise InvalidInput(*errors)
+    return request.name, _timing(request, old, now)
 
 
 def check_references(request: Any) -> None:
     """Raise InvalidInput for a proxy pool or server group that does not exist."""
-    for field, name, kind in (
-        ("proxyPoolId", "proxy_pool_id", "proxy pool"),
-        ("serverGroupId", "server_group_id", "server group"),
-    ):
-        value = getattr(request, name)
-        if value is not None:
-            raise InvalidInput.of(field, f"there is no {kind} with the id {value}")
+    errors = [
+        FieldError(field, f"there is no {kind} with the id {value}")
+        for field, value, kind in (
+            ("proxyPoolId", request.proxy_pool_id, "proxy pool"),
+            ("serverGroupId", request.server_group_id, "server group"),
+        )
+        if value is not None
+    ]
+    if errors:
+        raise InvalidInput(*errors)
 
 
 def _timing(
@@ -272,8 +281,6 @@ def _timing(
     given = {n: getattr(request, n) for n in _TIMING if getattr(request, n, None) is not None}
     if "excluded_dates" in given:
         given["excluded_dates"] = tuple(sorted(set(given["excluded_dates"])))
-    if given.get("run_every_period") == 0:
-        given["run_every_period"] = 1  # an official example sends 0 for minutes
     timing = replace(base, **given)
     created = now if old is None else old.created
     timing = replace(timing, anchor=timing.start_time or created)

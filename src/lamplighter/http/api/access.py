@@ -79,5 +79,6 @@ _TITLES = {
     409: "Conflict",
     413: "Too large",
     415: "Unsupported media type",
+    500: "The run failed",
     504: "Timed out",
 }

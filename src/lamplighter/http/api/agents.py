@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from lamplighter.errors import FieldError, InvalidInput, UnsupportedMedia
+from lamplighter.errors import InvalidInput, UnsupportedMedia
 from lamplighter.files import checked_files, files_of_archive
 from lamplighter.http.api.access import AgentId, Caller, PageIndex, RecordsPerPage, Use, problems
 from lamplighter.http.api.shapes import AgentPage, AgentShape, VersionShape, paged
@@ -151,7 +152,7 @@ def list_versions(agent_id: AgentId, use: Use, _caller: Caller) -> list[VersionS
     return [VersionShape.of(version) for version in use.agents.versions(agent_id)]
 
 
-@router.post("/agent/{agentId}/version/{version}/restore", responses=problems(400, 401, 404, 413))
+@router.post("/agent/{agentId}/version/{version}/restore", responses=problems(400, 401, 404, 413, 415))
 def restore_version(
     agent_id: AgentId,
     version: Annotated[int, Path(ge=1, le=2**31 - 1)],
@@ -202,9 +203,9 @@ def _parse(document: Any) -> AgentRequest:
     try:
         return AgentRequest.model_validate(document)
     except ValidationError as problem:
-        raise InvalidInput(
-            *(FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in problem.errors())
-        ) from problem
+        # As if FastAPI had read the body: one place words what is wrong with a request.
+        errors = [{**error, "loc": ("body", *error["loc"])} for error in problem.errors()]
+        raise RequestValidationError(errors) from problem
 
 
 def _sorted(found: list[Agent], column: str, *, descending: bool) -> list[Agent]:

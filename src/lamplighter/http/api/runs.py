@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,11 +12,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import (
     FileResponse,
-    JSONResponse,
     PlainTextResponse,
     RedirectResponse,
     StreamingResponse,
 )
+from pydantic import BeforeValidator
 
 from lamplighter.errors import LamplighterError, TimedOut
 from lamplighter.http.api.access import (
@@ -39,6 +40,11 @@ downloads = APIRouter(tags=["runs"])
 _LOOK_EVERY = 0.2  # seconds between looks at a run or log that somebody waits for
 _SAY_ALIVE_EVERY = 15.0
 _CHUNK = 256 * 1024
+_REMOVE_METHODS = ("RemoveEntireRun", "RemoveAllFiles", "RemoveAllFilesAndAgentInput")
+
+
+def _in_any_case(word: str) -> str:
+    return next((method for method in _REMOVE_METHODS if method.lower() == word.lower()), word)
 
 
 @router.post(
@@ -50,7 +56,7 @@ _CHUNK = 256 * 1024
             "description": "The records of a synchronous run",
             "content": {"application/json": {"schema": {"type": "array", "items": {"type": "object"}}}},
         },
-        **problems(400, 401, 404, 409, 413, 504),
+        **problems(400, 401, 404, 409, 413, 415, 500, 504),
     },
 )
 async def start_agent(
@@ -122,6 +128,7 @@ def delete_run(
     _caller: Caller,
     remove_method: Annotated[
         Literal["RemoveEntireRun", "RemoveAllFiles", "RemoveAllFilesAndAgentInput"],
+        BeforeValidator(_in_any_case),
         Query(alias="removeMethod"),
     ] = "RemoveEntireRun",
 ) -> None:
@@ -210,7 +217,7 @@ def list_records(
     skip = ((page_index or 1) - 1) * size
     items = list(use.runs.records(run, skip=skip, limit=size))
     total = max(run.counters.data_count, skip + len(items) if items else 0)
-    return JSONResponse({"items": items, "totalRecordCount": total})
+    return Response(_json({"items": items, "totalRecordCount": total}), media_type="application/json")
 
 
 @router.get(
@@ -237,9 +244,8 @@ def read_log(
     run = use.runs.get(agent_id, run_id)
     path = use.runs.log_path(run, attempt)
     if follow:
-        last = request.headers.get("last-event-id", "0")
-        begin = int(last) if last.isdecimal() and len(last) < 19 else 0
-        events = _log_events(request, use, agent_id, run_id, attempt, begin)
+        last = request.headers.get("last-event-id", "")
+        events = _log_events(request, use, agent_id, run_id, attempt, last)
         return StreamingResponse(
             events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
@@ -260,23 +266,28 @@ async def _end_of(use: Services, run: Run, patience: float) -> Run | None:
 
 
 async def _log_events(
-    request: Request, use: Services, agent_id: int, run_id: int, attempt: int | None, offset: int
+    request: Request, use: Services, agent_id: int, run_id: int, attempt: int | None, last_id: str
 ) -> AsyncIterator[str]:
-    """Server-sent events: a line each, whose id is the offset after it, so that a client can resume."""
-    number = attempt
+    """Server-sent events: a line each, whose id says where it ends, so that a client can resume.
+
+    When the run goes on with another attempt, the rest of the log of the one before comes first.
+    """
+    number, offset = _place(last_id)
     quiet_since = time.monotonic()
     stopping: asyncio.Event = request.app.state.stopping
     while not stopping.is_set():
         run = await run_in_threadpool(use.runs.get, agent_id, run_id)
         newest = run.attempt if attempt is None else attempt
-        if number is not None and newest != number:
-            offset = 0  # the run went on with another attempt, whose log begins anew
-        number = newest
+        if number is None or number > newest or (attempt is not None and number != attempt):
+            number, offset = newest, 0
         path = use.runs.log_path(run, number)
         while lines := await run_in_threadpool(_lines_from, path, offset):
             for text, offset in lines:
-                yield f"id: {offset}\ndata: {text}\n\n"
+                yield f"id: {number}-{offset}\ndata: {text}\n\n"
             quiet_since = time.monotonic()
+        if number < newest:
+            number, offset = number + 1, 0
+            continue
         if run.status.is_terminal:
             yield f"event: end\ndata: {run.status.name.capitalize()}\n\n"
             return
@@ -284,6 +295,12 @@ async def _log_events(
             yield ": waiting\n\n"
             quiet_since = time.monotonic()
         await asyncio.sleep(_LOOK_EVERY)
+
+
+def _place(event_id: str) -> tuple[int | None, int]:
+    """The attempt and the offset in its log that an event's id stands for."""
+    found = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,18})", event_id)
+    return (int(found[1]), int(found[2])) if found else (None, 0)
 
 
 def _lines_from(path: Path, offset: int) -> list[tuple[str, int]]:
@@ -309,8 +326,22 @@ def _bytes_of(path: Path, size: int) -> Iterator[bytes]:
             yield block
 
 
-def _json_array(records: Iterator[dict[str, Any]]) -> Iterator[str]:
-    yield "["
+def _json_array(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    """A JSON array in pieces that are worth sending: each one costs a change of threads."""
+    pieces, size = [b"["], 0
     for index, record in enumerate(records):
-        yield ("," if index else "") + json.dumps(record, ensure_ascii=False)
-    yield "]"
+        piece = (b"," if index else b"") + _json(record)
+        pieces.append(piece)
+        size += len(piece)
+        if size >= _CHUNK:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    yield b"".join([*pieces, b"]"])
+
+
+def _json(value: Any) -> bytes:
+    """JSON that every client can read; agents write what it lacks: NaN becomes null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:  # NaN, or half of a surrogate pair, which only an escape can carry
+        return json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None)).encode()

@@ -12,7 +12,7 @@ from lamplighter.http.api.shapes import (
     RunShape,
     ScheduleShape,
 )
-from lamplighter.service.requests import PreviewRequest, ScheduleRequest, Time
+from lamplighter.service.requests import PreviewRequest, ScheduleRequest, Time, Until
 
 router = APIRouter(tags=["schedules"])
 
@@ -23,7 +23,7 @@ def list_schedules(agent_id: AgentId, use: Use, _caller: Caller) -> list[Schedul
     return [ScheduleShape.of(s) for s in use.schedules.every(agent_id)]
 
 
-@router.post("/agent/{agentId}/schedules", status_code=201, responses=problems(400, 401, 404, 413))
+@router.post("/agent/{agentId}/schedules", status_code=201, responses=problems(400, 401, 404, 413, 415))
 def create_schedule(
     agent_id: AgentId, body: ScheduleRequest, response: Response, use: Use, _caller: Caller
 ) -> ScheduleShape:
@@ -39,7 +39,7 @@ def read_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _caller:
     return ScheduleShape.of(use.schedules.get(agent_id, schedule_id))
 
 
-@router.put("/agent/{agentId}/schedules/{scheduleId}", responses=problems(400, 401, 404, 413))
+@router.put("/agent/{agentId}/schedules/{scheduleId}", responses=problems(400, 401, 404, 413, 415))
 def update_schedule(
     agent_id: AgentId, schedule_id: ScheduleId, body: ScheduleRequest, use: Use, _caller: Caller
 ) -> ScheduleShape:
@@ -86,7 +86,9 @@ def list_fires(
     _caller: Caller,
     max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
     since: Annotated[Time | None, Query(alias="startDate")] = None,
-    until: Annotated[Time | None, Query(alias="endDate")] = None,
+    until: Annotated[
+        Until | None, Query(alias="endDate", description="A date includes its whole day")
+    ] = None,
 ) -> list[FireShape]:
     """The fire ledger, newest first: every due time and what became of it."""
     timezone = use.schedules.get(agent_id, schedule_id).timing.timezone
@@ -94,7 +96,7 @@ def list_fires(
     return [FireShape.of(fire, timezone) for fire in found]
 
 
-@router.post("/schedules/preview", responses=problems(400, 401, 413))
+@router.post("/schedules/preview", responses=problems(400, 401, 413, 415))
 def preview_schedule(body: PreviewRequest, use: Use, _caller: Caller) -> PreviewShape:
     """The next fires of a schedule that need not exist; nothing is stored."""
     text, fires = use.schedules.preview(body)

@@ -1,0 +1,436 @@
+"""The OpenAPI document tells the truth."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from http_helpers import FAILS, emits, unique
+
+from running_server import RunningServer
+
+METHODS = ("get", "post", "put", "delete", "patch")
+ROUTES = {
+    "get /api/v1/agent/all",
+    "get /api/v1/agent/search",
+    "post /api/v1/agent",
+    "get /api/v1/agent/{agentId}",
+    "put /api/v1/agent/{agentId}",
+    "delete /api/v1/agent/{agentId}",
+    "post /api/v1/agent/{agentId}/archive",
+    "post /api/v1/agent/{agentId}/unarchive",
+    "get /api/v1/agent/{agentId}/versions",
+    "post /api/v1/agent/{agentId}/version/{version}/restore",
+    "get /api/v1/agent/{agentId}/schedules",
+    "post /api/v1/agent/{agentId}/schedules",
+    "get /api/v1/agent/{agentId}/schedules/{scheduleId}",
+    "put /api/v1/agent/{agentId}/schedules/{scheduleId}",
+    "delete /api/v1/agent/{agentId}/schedules/{scheduleId}",
+    "post /api/v1/agent/{agentId}/schedules/{scheduleId}/enable",
+    "post /api/v1/agent/{agentId}/schedules/{scheduleId}/disable",
+    "post /api/v1/agent/{agentId}/schedules/{scheduleId}/run",
+    "get /api/v1/agent/{agentId}/schedules/{scheduleId}/fires",
+    "post /api/v1/schedules/preview",
+    "post /api/v1/agent/{agentId}/start",
+    "get /api/v1/agent/{agentId}/runs",
+    "get /api/v1/agent/{agentId}/run/{runId}/status",
+    "post /api/v1/agent/{agentId}/run/{runId}/stop",
+    "post /api/v1/agent/{agentId}/run/{runId}/kill",
+    "post /api/v1/agent/{agentId}/run/{runId}/restart",
+    "delete /api/v1/agent/{agentId}/run/{runId}",
+    "get /api/v1/agent/{agentId}/run/{runId}/files",
+    "get /api/v1/agent/{agentId}/run/{runId}/file/{fileId}/download",
+    "get /api/v1/agent/{agentId}/run/{runId}/records",
+    "get /api/v1/agent/{agentId}/run/{runId}/log",
+    "get /api/v1/api-keys",
+    "post /api/v1/api-keys",
+    "get /api/v1/api-keys/{keyId}",
+    "delete /api/v1/api-keys/{keyId}",
+    "get /api/v1/download/{fileId}",
+    "get /health/live",
+    "get /health/ready",
+}
+
+
+@pytest.fixture(scope="module")
+def document(server: RunningServer) -> dict[str, Any]:
+    answer = httpx.get(f"{server.url}/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def matches(
+    document: Mapping[str, Any], schema: Mapping[str, Any], value: Any, at: str = "answer"
+) -> list[str]:
+    """Where a value is not as its schema says: enough of JSON Schema for what the document uses."""
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/components/schemas/")
+        return matches(document, document["components"]["schemas"][name], value, at)
+    if "anyOf" in schema:
+        tries = [matches(document, one, value, at) for one in schema["anyOf"]]
+        return min(tries, key=len)
+    wrong = [] if "enum" not in schema or value in schema["enum"] else [f"{at}: {value!r} is no choice"]
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "integer": int,
+        "number": (int, float),
+        "boolean": bool,
+        "null": type(None),
+    }
+    kind = schema.get("type")
+    if kind is not None and (
+        not isinstance(value, kinds[kind]) or (isinstance(value, bool) and kind != "boolean")
+    ):
+        return [*wrong, f"{at}: {value!r} is no {kind}"]
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        wrong += [f"{at}.{name} is missing" for name in schema.get("required", ()) if name not in value]
+        for name, inner in value.items():
+            if name in properties:
+                wrong += matches(document, properties[name], inner, f"{at}.{name}")
+            elif properties and not schema.get("additionalProperties"):
+                wrong.append(f"{at}.{name} is not documented")
+    if isinstance(value, list) and "items" in schema:
+        for number, inner in enumerate(value):
+            wrong += matches(document, schema["items"], inner, f"{at}[{number}]")
+    return wrong
+
+
+# --- what is listed ---
+
+
+def test_the_document_lists_exactly_the_routes_that_exist(document: dict[str, Any]) -> None:
+    assert {f"{method} {path}" for method, path, _ in operations(document)} == ROUTES
+
+
+def test_no_other_method_exists_where_the_document_lists_none(
+    server: RunningServer, document: dict[str, Any]
+) -> None:
+    for path, methods in document["paths"].items():
+        address = re.sub(r"\{\w+\}", "999999", path)
+        for method in set(METHODS) - set(methods):
+            answer = server.http.request(method, server.url + address)
+            reached = answer.status_code != 405
+            # /agent/all and /agent/search also look like the agent with the id "all".
+            shadowed = path in ("/api/v1/agent/all", "/api/v1/agent/search") and answer.status_code in (
+                400,
+                415,
+            )
+            assert not reached or shadowed, f"{method} {path}: {answer.status_code}"
+
+
+def test_every_listed_operation_exists(server: RunningServer, document: dict[str, Any]) -> None:
+    for method, path, _ in operations(document):
+        address = re.sub(r"\{\w+\}", "999999", path)
+
+        answer = server.http.request(method, server.url + address, json={})
+
+        assert answer.status_code != 405
+        assert "there is nothing at this address" not in answer.text
+
+
+def test_the_documentation_page_is_served(server: RunningServer) -> None:
+    assert httpx.get(f"{server.url}/docs").status_code == 200
+
+
+def test_operation_ids_are_unique_and_readable(document: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+
+    assert len(set(ids)) == len(ids)
+    for word in ids:
+        assert re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", word), word
+    assert {"createSchedule", "listAgents", "startAgent", "readRun"} <= set(ids)
+
+
+def test_every_operation_says_what_it_does(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        assert operation["summary"], (method, path)
+        assert operation["description"].endswith("."), (method, path)
+        assert operation["tags"], (method, path)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    names = set(re.findall(r"'#/components/schemas/([^']+)'", str(document)))
+
+    assert names <= document["components"]["schemas"].keys()
+    assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
+
+
+# --- statuses ---
+
+
+def test_422_is_never_answered_so_it_is_not_documented(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        assert "422" not in operation["responses"], (method, path)
+
+
+def test_errors_are_documented_as_problem_documents_only(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                assert answer["content"].keys() == {"application/problem+json"}, (method, path, status)
+                schema = answer["content"]["application/problem+json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_what_needs_credentials_says_so(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        is_open = path.startswith(("/health/", "/api/v1/download/"))
+        assert ("401" in operation["responses"]) is not is_open, (method, path)
+        assert ("security" in operation) is not is_open, (method, path)
+    assert document["components"]["securitySchemes"]["ApiKey"]["name"] == "Authorization"
+
+
+def test_what_has_parameters_or_a_body_may_be_invalid(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        if operation.get("parameters") or operation.get("requestBody"):
+            assert "400" in operation["responses"], (method, path)
+        if operation.get("requestBody"):
+            assert {"413", "415"} <= operation["responses"].keys(), (method, path)
+        if "{" in path:
+            assert "404" in operation["responses"], (method, path)
+
+
+def documented(document: Mapping[str, Any], method: str, template: str, answer: httpx.Response) -> list[str]:
+    """What is wrong with a real answer, by the document."""
+    responses = document["paths"][template][method]["responses"]
+    if str(answer.status_code) not in responses:
+        return [f"{answer.status_code} is not documented"]
+    if not answer.content:
+        return []
+    content = responses[str(answer.status_code)]["content"]
+    kind = answer.headers["content-type"].partition(";")[0]
+    if kind not in content:
+        return [f"{kind} is not documented"]
+    schema = content[kind].get("schema", {})
+    return matches(document, schema, answer.json()) if "json" in kind else []
+
+
+@pytest.fixture(scope="module")
+def ids(server: RunningServer) -> dict[str, Any]:
+    """One of everything."""
+    agent = server.agent("documented", emits({"n": 1}))
+    schedule = {"name": "s", "startTime": "2190-01-01T00:00:00Z"}
+    run = server.run(agent)
+    own = f"/agent/{agent}/run/{run['id']}"
+    return {
+        "agentId": agent,
+        "version": 1,
+        "runId": run["id"],
+        "scheduleId": server.call("POST", f"/agent/{agent}/schedules", schedule, expect=201)["id"],
+        "fileId": server.call("GET", f"{own}/files")[0]["id"],
+        "keyId": server.call("POST", "/api-keys", {}, expect=201)["id"],
+    }
+
+
+CRON = {"name": "n", "cronExpression": "0 9 * * *"}
+AGENT = {"files": {"agent.toml": '[agent]\nrun = ["python", "main.py"]\n', "main.py": ""}}
+SCHEDULE = "/api/v1/agent/{agentId}/schedules"
+RUN = "/api/v1/agent/{agentId}/run/{runId}"
+
+
+@pytest.mark.parametrize(
+    ("method", "template", "query", "body"),
+    [
+        ("get", "/api/v1/agent/all", "", None),
+        ("get", "/api/v1/agent/all", "?pageIndex=1", None),
+        ("get", "/api/v1/agent/all", "?sortColumn=x", None),
+        ("get", "/api/v1/agent/search", "?query=doc", None),
+        ("get", "/api/v1/agent/{agentId}", "", None),
+        ("post", "/api/v1/agent", "", {**AGENT, "name": "made for the document"}),
+        ("post", "/api/v1/agent", "", {**AGENT, "name": "documented"}),
+        ("put", "/api/v1/agent/{agentId}", "", {"comments": "again"}),
+        ("get", "/api/v1/agent/{agentId}/versions", "", None),
+        ("post", "/api/v1/agent/{agentId}/version/{version}/restore", "", {"content": "why"}),
+        ("post", "/api/v1/agent/{agentId}/archive", "", None),
+        ("post", "/api/v1/agent/{agentId}/start", "", {}),
+        ("post", "/api/v1/agent/{agentId}/unarchive", "", None),
+        ("post", "/api/v1/agent/{agentId}/start", "", {"logLevel": "Error"}),
+        ("post", "/api/v1/agent/{agentId}/start", "", {"isRunSynchronously": True}),
+        ("post", SCHEDULE, "", CRON),
+        ("post", SCHEDULE, "", {"parallelism": 0}),
+        ("get", SCHEDULE, "", None),
+        ("get", SCHEDULE + "/{scheduleId}", "", None),
+        ("put", SCHEDULE + "/{scheduleId}", "", CRON),
+        ("post", SCHEDULE + "/{scheduleId}/disable", "", None),
+        ("post", SCHEDULE + "/{scheduleId}/run", "", None),
+        ("get", SCHEDULE + "/{scheduleId}/fires", "", None),
+        ("post", "/api/v1/schedules/preview", "", CRON),
+        ("get", "/api/v1/agent/{agentId}/runs", "", None),
+        ("get", RUN + "/status", "", None),
+        ("post", RUN + "/stop", "", None),
+        ("post", RUN + "/restart", "", None),
+        ("get", RUN + "/files", "", None),
+        ("get", RUN + "/records", "", None),
+        ("get", RUN + "/records", "?pageIndex=1", None),
+        ("get", RUN + "/log", "", None),
+        ("get", RUN + "/log", "?follow=true", None),
+        ("get", RUN + "/file/{fileId}/download", "", None),
+        ("get", "/api/v1/download/{fileId}", "?expires=1&signature=x", None),
+        ("get", "/api/v1/api-keys", "", None),
+        ("get", "/api/v1/api-keys/{keyId}", "", None),
+        ("post", "/api/v1/api-keys", "", {"description": "d"}),
+        ("delete", "/api/v1/api-keys/{keyId}", "", None),
+        ("get", "/health/live", "", None),
+        ("get", "/health/ready", "", None),
+    ],
+)
+def test_a_real_answer_is_as_the_document_says(
+    server: RunningServer,
+    document: dict[str, Any],
+    ids: dict[str, Any],
+    method: str,
+    template: str,
+    query: str,
+    body: Any,
+) -> None:
+    address = server.url + template.format(**ids) + query
+
+    answer = server.http.request(method, address, json=body)
+
+    assert documented(document, method, template, answer) == []
+
+
+def test_a_failed_synchronous_run_is_answered_as_documented(
+    server: RunningServer, document: dict[str, Any]
+) -> None:
+    agent = server.agent(unique("failing"), FAILS)
+
+    answer = server.http.post(f"/agent/{agent}/start", json={"isRunSynchronously": True})
+
+    assert answer.status_code == 500
+    assert documented(document, "post", "/api/v1/agent/{agentId}/start", answer) == []
+
+
+def test_a_new_thing_has_its_location_documented(document: dict[str, Any]) -> None:
+    created = [
+        (path, o["responses"]["201"]) for _, path, o in operations(document) if "201" in o["responses"]
+    ]
+
+    assert len(created) == 3
+    for path, answer in created:
+        assert "Location" in answer.get("headers", {}), path
+
+
+# --- bodies ---
+
+
+def body_schema(document: Mapping[str, Any], method: str, path: str) -> dict[str, Any]:
+    schema: dict[str, Any] = document["paths"][path][method]["requestBody"]["content"]["application/json"][
+        "schema"
+    ]
+    for one in schema.get("anyOf", [schema]):
+        if "$ref" in one:
+            found: dict[str, Any] = document["components"]["schemas"][one["$ref"].rpartition("/")[2]]
+            return found
+    return schema
+
+
+def type_of(schema: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    for one in schema.get("anyOf", [schema]):
+        if "$ref" in one:
+            return str(document["components"]["schemas"][one["$ref"].rpartition("/")[2]]["type"])
+        if one.get("type") != "null":
+            return str(one["type"])
+    raise AssertionError(schema)
+
+
+SETTINGS = {
+    "inputParameters": "string",
+    "parallelism": "integer",
+    "parallelMaxConcurrency": "integer",
+    "parallelExport": "string",
+    "proxyPoolId": "integer",
+    "serverGroupId": "integer",
+    "logLevel": "string",
+    "logMode": "string",
+    "isExclusive": "boolean",
+    "isWaitOnFailure": "boolean",
+    "maxRetries": "integer",
+    "retryDelaySeconds": "integer",
+    "timeoutSeconds": "integer",
+    "priority": "integer",
+}
+SCHEDULE_BODY = SETTINGS | {
+    "name": "string",
+    "scheduleType": "integer",
+    "cronExpression": "string",
+    "localSchedule": "string",
+    "timezone": "string",
+    "startTime": "string",
+    "endTime": "string",
+    "isEnabled": "boolean",
+    "runEveryCount": "integer",
+    "runEveryPeriod": "integer",
+    "jitterSeconds": "integer",
+    "catchUp": "string",
+    "catchUpWindowSeconds": "integer",
+    "dstGap": "string",
+    "dstOverlap": "string",
+    "excludedDates": "array",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "properties"),
+    [
+        ("post", SCHEDULE, SCHEDULE_BODY),
+        ("put", SCHEDULE + "/{scheduleId}", SCHEDULE_BODY),
+        ("post", "/api/v1/schedules/preview", SCHEDULE_BODY | {"after": "string", "count": "integer"}),
+        (
+            "post",
+            "/api/v1/agent/{agentId}/start",
+            SETTINGS | {"isRunSynchronously": "boolean", "timeout": "integer"},
+        ),
+        ("post", "/api/v1/api-keys", {"description": "string", "expires": "string"}),
+        ("post", "/api/v1/agent/{agentId}/version/{version}/restore", {"content": "string"}),
+        (
+            "post",
+            "/api/v1/agent",
+            dict.fromkeys(["name", "description", "documentation", "startUrl", "comments"], "string")
+            | {"files": "object"},
+        ),
+    ],
+)
+def test_the_properties_of_a_body_are_documented_with_their_types(
+    document: dict[str, Any], method: str, path: str, properties: dict[str, str]
+) -> None:
+    schema = body_schema(document, method, path)
+
+    assert {name: type_of(one, document) for name, one in schema["properties"].items()} == properties
+
+
+def test_limits_and_choices_of_a_schedule_are_documented(document: dict[str, Any]) -> None:
+    schema = body_schema(document, "post", SCHEDULE)["properties"]
+
+    def told(name: str) -> dict[str, Any]:
+        one = schema[name]["anyOf"][0]
+        found: dict[str, Any] = (
+            document["components"]["schemas"][one["$ref"].rpartition("/")[2]] if "$ref" in one else one
+        )
+        return found
+
+    assert (told("parallelism")["minimum"], told("parallelism")["maximum"]) == (1, 50)
+    assert (told("name")["minLength"], told("name")["maxLength"]) == (1, 200)
+    assert told("scheduleType")["enum"] == [0, 1, 2, 3]
+    assert told("runEveryPeriod")["enum"] == [0, 1, 2, 3, 4, 5]
+    assert told("runEveryCount")["minimum"] == 1
+    assert told("startTime")["format"] == "date-time"
+    assert told("logLevel")["enum"] == ["Fatal", "Error", "Warning", "Info"]
+    assert told("dstGap")["enum"] == ["after", "skip"]
+
+
+def test_an_agent_may_be_sent_as_json_or_as_a_form(document: dict[str, Any]) -> None:
+    for method, path in (("post", "/api/v1/agent"), ("put", "/api/v1/agent/{agentId}")):
+        content = document["paths"][path][method]["requestBody"]["content"]
+        assert content.keys() == {"application/json", "multipart/form-data"}
