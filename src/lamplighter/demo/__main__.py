@@ -71,7 +71,8 @@ def _demonstrate(console: Console, enough: threading.Event) -> None:
         _add_schedules(console, client, agent, shop.url)
         console.print("Look at it yourself, in another terminal:")
         console.print(f"  export LAMPLIGHTER_URL={address} LAMPLIGHTER_API_KEY={key}", soft_wrap=True)
-        console.print("  lamplighter schedule list; lamplighter run logs bookshop; lamplighter run records bookshop")
+        for command in ("schedule list", "run logs bookshop", "run records bookshop"):
+            console.print(f"  lamplighter {command}")
         console.rule("what happens · Ctrl-C ends it")
         watch = _Watch(console, client, agent)
         while not enough.wait(_LOOK_EVERY):
@@ -214,7 +215,9 @@ class _Watch:
             delay = _moment(fire["decided"]) - _moment(fire["dueTime"])
             runs = ", ".join(f"run {run}" for run in fire["runIds"]) or "no run"
             later = f"{fire['outcome']} {delay.total_seconds() * 1000:.0f} ms later"
-            self._say("fire", schedule["name"], f"due {_clock(fire['dueTime'])}, {later} → {runs}", style="yellow")
+            self._say(
+                "fire", schedule["name"], f"due {_clock(fire['dueTime'])}, {later} → {runs}", style="yellow"
+            )
 
     def _tell_end(self, run: Run) -> None:
         name = STATUS_NAMES[run["status"]]
