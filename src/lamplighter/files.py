@@ -20,6 +20,7 @@ import stat
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,16 @@ from pathlib import Path, PurePosixPath
 
 from lamplighter.errors import InvalidInput, TooLarge
 
+# What the standard library raises for a damaged, an encrypted or a strangely packed archive.
+_UNREADABLE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+)
 MOST_FILES = 10_000
 MOST_BYTES = 200 * 1024 * 1024
 
@@ -151,10 +162,11 @@ def files_of_archive(name: str, content: bytes) -> dict[str, bytes]:
         for path, data in members:
             if not _is_clutter(path):
                 files[path] = data
-                check_size(files)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as problem:
+                if len(files) > MOST_FILES:
+                    break
+    except _UNREADABLE as problem:
         raise InvalidInput.of("bundle", f"{name} cannot be read: {problem}") from problem
-    return checked_files(_without_common_folder(files))
+    return _without_common_folder(checked_files(files))
 
 
 def checked_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -169,6 +181,10 @@ def checked_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
         if not parts or path.is_absolute() or ".." in parts or "\\" in name or "\0" in name:
             raise InvalidInput.of("files", f"{name!r} is not a relative path inside the agent's folder")
         clean[str(path)] = content
+    for path in map(PurePosixPath, clean):
+        for folder in map(str, path.parents):
+            if folder in clean:
+                raise InvalidInput.of("files", f"{folder!r} cannot be a file and the folder of {str(path)!r}")
     return clean
 
 

@@ -200,9 +200,6 @@ def test_characters_that_cannot_be_kept_are_refused(server: RunningServer) -> No
         assert field.startswith("files.")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a file and a folder of one name are only noticed when a run unpacks them"
-)
 def test_a_file_cannot_be_a_folder_too(server: RunningServer) -> None:
     answer = server.http.post("/agent", json={"name": unique("x"), "files": {**FILES, "a": "", "a/b": ""}})
 

@@ -186,11 +186,6 @@ def test_a_bundle_that_cannot_be_taken_is_refused(server: RunningServer, content
     assert words in next(iter(errors.values()))
 
 
-_UNREADABLE = pytest.mark.xfail(
-    strict=True, reason="files_of_archive lets zlib.error, RuntimeError and NotImplementedError out"
-)
-
-
 def damaged() -> dict[str, bytes]:
     """Archives that begin well and cannot be read to their end."""
     whole = bytearray(zipped({**FILES, "big": bytes(range(256)) * 400}))
@@ -216,18 +211,15 @@ def damaged() -> dict[str, bytes]:
     "kind",
     [
         "tar",
-        pytest.param("zip", marks=_UNREADABLE),
-        pytest.param("encrypted", marks=_UNREADABLE),
-        pytest.param("unknown method", marks=_UNREADABLE),
+        "zip",
+        "encrypted",
+        "unknown method",
     ],
 )
 def test_a_damaged_bundle_is_refused(server: RunningServer, kind: str) -> None:
     assert "cannot be read" in field_errors(upload(server, damaged()[kind]))["bundle"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="files_of_archive takes the common folder off before it looks at the paths"
-)
 @pytest.mark.parametrize("name", ["../evil.txt", "/etc/evil.txt"])
 def test_a_path_that_leaves_the_folder_is_refused_when_it_is_the_only_one(
     server: RunningServer, name: str

@@ -70,7 +70,8 @@ def check_records(raw: Path, target: Path, required: Sequence[str]) -> RecordSum
 def write_csv(records: Path, target: Path, columns: Sequence[str]) -> None:
     """Write the records as CSV with these columns, whole or not at all; nested values become JSON."""
     temporary = target.with_suffix(".part")
-    with temporary.open("w", newline="", encoding="utf-8") as out:
+    # Half of a surrogate pair, which JSON can carry and UTF-8 cannot, is written as an escape.
+    with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as out:
         writer = csv.writer(out)
         writer.writerow(columns)
         for record in read_records(records):

@@ -130,11 +130,11 @@ class Runs:
         with self._db.read() as c:
             return _run_or_404(c, agent_id, run_id)
 
-    def of_agent(self, agent_id: int, limit: int) -> list[Run]:
-        """The newest runs of an agent, newest first."""
+    def of_agent(self, agent_id: int, *, skip: int, limit: int) -> tuple[list[Run], int]:
+        """Runs of an agent, newest first; and how many there are."""
         with self._db.read() as c:
             agent_or_404(c, agent_id)
-            return runs.of_agent(c, agent_id, limit)
+            return runs.of_agent(c, agent_id, limit, skip), runs.count_of_agent(c, agent_id)
 
     def log_path(self, run: Run, attempt: int | None = None) -> Path:
         """The log file of an attempt, of the newest one when not said; it need not exist yet."""

@@ -157,14 +157,16 @@ class Schedules:
         agent_id: int,
         schedule_id: int,
         *,
+        skip: int,
         limit: int,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> list[Fire]:
-        """The newest rows of the fire ledger, newest first: each due time and what became of it."""
+    ) -> tuple[list[Fire], int]:
+        """Rows of the fire ledger, newest first: each due time and what became of it; and how many there are."""
         with self._db.read() as c:
             _schedule_or_404(c, agent_id, schedule_id)
-            return fires.of_schedule(c, schedule_id, limit=limit, since=since, until=until)
+            found = fires.of_schedule(c, schedule_id, skip=skip, limit=limit, since=since, until=until)
+            return found, fires.count_of_schedule(c, schedule_id, since=since, until=until)
 
     def preview(self, request: PreviewRequest) -> tuple[str, list[PlannedFire]]:
         """The text of a schedule that need not exist, and its next fires."""

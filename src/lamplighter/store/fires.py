@@ -26,20 +26,38 @@ def of_schedule(
     schedule_id: int,
     *,
     limit: int,
+    skip: int = 0,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Fire]:
     """The newest ledger rows of a schedule, newest first; ``since`` and ``until`` bound the due times."""
     query = (
-        sa.select(fires).where(fires.c.schedule_id == schedule_id).order_by(fires.c.due.desc()).limit(limit)
+        sa.select(fires)
+        .where(*_within(schedule_id, since, until))
+        .order_by(fires.c.due.desc())
+        .limit(limit)
+        .offset(skip)
     )
-    if since is not None:
-        query = query.where(fires.c.last_due >= since)
-    if until is not None:
-        query = query.where(fires.c.due <= until)
     rows = list(c.execute(query).mappings())
     run_ids = _runs_of(c, [row["id"] for row in rows])
     return [_fire(row, run_ids.get(row["id"], ())) for row in rows]
+
+
+def count_of_schedule(
+    c: sa.Connection, schedule_id: int, *, since: datetime | None = None, until: datetime | None = None
+) -> int:
+    """How many rows ``of_schedule`` has without a limit."""
+    query = sa.select(sa.func.count()).select_from(fires).where(*_within(schedule_id, since, until))
+    return int(c.execute(query).scalar_one())
+
+
+def _within(schedule_id: int, since: datetime | None, until: datetime | None) -> list[sa.ColumnElement[bool]]:
+    bounds = [fires.c.schedule_id == schedule_id]
+    if since is not None:
+        bounds.append(fires.c.last_due >= since)
+    if until is not None:
+        bounds.append(fires.c.due <= until)
+    return bounds
 
 
 def _runs_of(c: sa.Connection, fire_ids: list[int]) -> dict[int, tuple[int, ...]]:

@@ -175,10 +175,17 @@ def get(c: sa.Connection, run_id: int) -> Run | None:
     return None if row is None else _run(row)
 
 
-def of_agent(c: sa.Connection, agent_id: int, limit: int) -> list[Run]:
+def of_agent(c: sa.Connection, agent_id: int, limit: int, skip: int = 0) -> list[Run]:
     """The newest runs of an agent, newest first."""
-    query = _select().where(runs.c.agent_id == agent_id).order_by(runs.c.id.desc()).limit(limit)
+    query = _select().where(runs.c.agent_id == agent_id).order_by(runs.c.id.desc())
+    query = query.limit(limit).offset(skip)
     return [_run(row) for row in c.execute(query).mappings()]
+
+
+def count_of_agent(c: sa.Connection, agent_id: int) -> int:
+    """How many runs an agent has."""
+    query = sa.select(sa.func.count()).select_from(runs).where(runs.c.agent_id == agent_id)
+    return int(c.execute(query).scalar_one())
 
 
 def of_set(c: sa.Connection, set_id: int) -> list[Run]:

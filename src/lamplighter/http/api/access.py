@@ -1,5 +1,6 @@
 """What every route gets: the services, and who is asking."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
@@ -7,7 +8,7 @@ from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader
 
 from lamplighter.clock import Clock
-from lamplighter.http.api.shapes import Problem
+from lamplighter.http.api.shapes import Item, Page, Problem
 from lamplighter.model import Actor
 from lamplighter.service.agents import Agents
 from lamplighter.service.health import Health
@@ -55,8 +56,35 @@ AgentId = Annotated[int, Path(alias="agentId", ge=1, le=2**31 - 1)]
 ScheduleId = Annotated[int, Path(alias="scheduleId", ge=1, le=2**63 - 1)]
 RunId = Annotated[int, Path(alias="runId", ge=1, le=2**63 - 1)]
 FileId = Annotated[int, Path(alias="fileId", ge=1, le=2**63 - 1)]
-PageIndex = Annotated[int | None, Query(alias="pageIndex", ge=1, le=1_000_000)]
-RecordsPerPage = Annotated[int | None, Query(alias="recordsPerPage", ge=1, le=1000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a list that a request asks for; ``asked`` is False when it wants the plain list."""
+
+    asked: bool
+    skip: int
+    limit: int
+
+    def page(self, items: Sequence[Item]) -> "list[Item] | Page[Item]":
+        """The plain list, or the page of it that was asked for."""
+        if not self.asked:
+            return list(items)
+        shown = list(items[self.skip : self.skip + self.limit])
+        return Page(items=shown, total_record_count=len(items))
+
+
+def window(
+    page_index: Annotated[int | None, Query(alias="pageIndex", ge=1, le=1_000_000)] = None,
+    records_per_page: Annotated[int | None, Query(alias="recordsPerPage", ge=1, le=1000)] = None,
+) -> Window:
+    """Pages count from 1 and have 50 records when not said."""
+    size = records_per_page or 50
+    asked = page_index is not None or records_per_page is not None
+    return Window(asked, ((page_index or 1) - 1) * size, size)
+
+
+Paging = Annotated[Window, Depends(window)]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -11,8 +11,8 @@ from starlette.datastructures import UploadFile
 
 from lamplighter.errors import InvalidInput, UnsupportedMedia
 from lamplighter.files import checked_files, files_of_archive
-from lamplighter.http.api.access import AgentId, Caller, PageIndex, RecordsPerPage, Use, problems
-from lamplighter.http.api.shapes import AgentPage, AgentShape, VersionShape, paged
+from lamplighter.http.api.access import AgentId, Caller, Paging, Use, problems
+from lamplighter.http.api.shapes import AgentPage, AgentShape, Page, VersionShape
 from lamplighter.model import Agent
 from lamplighter.service.requests import AgentRequest, RestoreRequest
 
@@ -71,8 +71,8 @@ def list_agents(
     config_type: Annotated[str | None, Query(alias="configType")] = None,
     sort_column: Annotated[str, Query(alias="sortColumn")] = "name",
     sort_order: Annotated[int, Query(alias="sortOrder", ge=0, le=1, description="0 ascending")] = 0,
-    page_index: PageIndex = None,
-    records_per_page: RecordsPerPage = None,
+    *,
+    paging: Paging,
 ) -> list[AgentShape] | AgentPage:
     """All agents; with a page asked for, an object with ``items``."""
     found = [
@@ -84,11 +84,10 @@ def list_agents(
         and (config_type is None or agent.config_type.lower() == config_type.lower())
     ]
     found = _sorted(found, sort_column, descending=sort_order == 1)
-    page, is_paged = paged(found, page_index, records_per_page)
-    shapes = [AgentShape.of(agent) for agent in page]
-    if is_paged:
-        return AgentPage(items=shapes, agents=shapes, total_record_count=len(found))
-    return shapes
+    page = paging.page([AgentShape.of(agent) for agent in found])
+    if isinstance(page, list):
+        return page
+    return AgentPage(items=page.items, agents=page.items, total_record_count=page.total_record_count)
 
 
 @router.get("/agent/search", responses=problems(400, 401))
@@ -147,9 +146,11 @@ def unarchive_agent(agent_id: AgentId, use: Use, _caller: Caller) -> None:
 
 
 @router.get("/agent/{agentId}/versions", responses=problems(400, 401, 404))
-def list_versions(agent_id: AgentId, use: Use, _caller: Caller) -> list[VersionShape]:
+def list_versions(
+    agent_id: AgentId, use: Use, _caller: Caller, paging: Paging
+) -> list[VersionShape] | Page[VersionShape]:
     """The versions of an agent, newest first."""
-    return [VersionShape.of(version) for version in use.agents.versions(agent_id)]
+    return paging.page([VersionShape.of(version) for version in use.agents.versions(agent_id)])
 
 
 @router.post("/agent/{agentId}/version/{version}/restore", responses=problems(400, 401, 404, 413, 415))

@@ -4,18 +4,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from lamplighter.http.api.access import Caller, Use, problems
-from lamplighter.http.api.shapes import KeyShape, NewKeyShape
+from lamplighter.http.api.access import Caller, Paging, Use, problems
+from lamplighter.http.api.shapes import KeyShape, NewKeyShape, Page
 from lamplighter.service.requests import KeyRequest
 
 router = APIRouter(tags=["api keys"])
 KeyId = Annotated[int, Path(alias="keyId", ge=1, le=2**63 - 1)]
 
 
-@router.get("/api-keys", responses=problems(401, 403))
-def list_keys(use: Use, caller: Caller) -> list[KeyShape]:
+@router.get("/api-keys", responses=problems(400, 401, 403))
+def list_keys(use: Use, caller: Caller, paging: Paging) -> list[KeyShape] | Page[KeyShape]:
     """All API keys, without the keys themselves."""
-    return [KeyShape.of(key) for key in use.keys.every(caller)]
+    return paging.page([KeyShape.of(key) for key in use.keys.every(caller)])
 
 
 @router.post("/api-keys", status_code=201, responses=problems(400, 401, 403, 413, 415))

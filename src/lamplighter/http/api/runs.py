@@ -23,14 +23,13 @@ from lamplighter.http.api.access import (
     AgentId,
     Caller,
     FileId,
-    PageIndex,
-    RecordsPerPage,
+    Paging,
     RunId,
     Services,
     Use,
     problems,
 )
-from lamplighter.http.api.shapes import FileShape, RunShape
+from lamplighter.http.api.shapes import FileShape, Page, RunShape
 from lamplighter.model import Run, RunStatus
 from lamplighter.service.requests import StartRequest
 
@@ -89,11 +88,15 @@ def list_runs(
     agent_id: AgentId,
     use: Use,
     _caller: Caller,
+    paging: Paging,
     max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
-) -> list[RunShape]:
+) -> list[RunShape] | Page[RunShape]:
     """The runs of an agent, newest first."""
     now = use.clock.now()
-    return [RunShape.of(run, now) for run in use.runs.of_agent(agent_id, max_records)]
+    skip, limit = (paging.skip, paging.limit) if paging.asked else (0, max_records)
+    found, total = use.runs.of_agent(agent_id, skip=skip, limit=limit)
+    shapes = [RunShape.of(run, now) for run in found]
+    return Page(items=shapes, total_record_count=total) if paging.asked else shapes
 
 
 @router.get("/agent/{agentId}/run/{runId}/status", responses=problems(400, 401, 404))
@@ -142,9 +145,11 @@ def delete_run(
 
 
 @router.get("/agent/{agentId}/run/{runId}/files", responses=problems(400, 401, 404))
-def list_files(agent_id: AgentId, run_id: RunId, use: Use, _caller: Caller) -> list[FileShape]:
+def list_files(
+    agent_id: AgentId, run_id: RunId, use: Use, _caller: Caller, paging: Paging
+) -> list[FileShape] | Page[FileShape]:
     """The files that a run left."""
-    return [FileShape.of(file) for file in use.runs.files(agent_id, run_id)]
+    return paging.page([FileShape.of(file) for file in use.runs.files(agent_id, run_id)])
 
 
 @router.get(
@@ -206,17 +211,14 @@ def list_records(
     run_id: RunId,
     use: Use,
     _caller: Caller,
-    page_index: PageIndex = None,
-    records_per_page: RecordsPerPage = None,
+    paging: Paging,
 ) -> Response:
     """The extracted records, those so far while the run goes."""
     run = use.runs.get(agent_id, run_id)
-    if page_index is None and records_per_page is None:
+    if not paging.asked:
         return StreamingResponse(_json_array(use.runs.records(run)), media_type="application/json")
-    size = records_per_page or 50
-    skip = ((page_index or 1) - 1) * size
-    items = list(use.runs.records(run, skip=skip, limit=size))
-    total = max(run.counters.data_count, skip + len(items) if items else 0)
+    items = list(use.runs.records(run, skip=paging.skip, limit=paging.limit))
+    total = max(run.counters.data_count, paging.skip + len(items) if items else 0)
     return Response(_json({"items": items, "totalRecordCount": total}), media_type="application/json")
 
 

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from lamplighter.http.api.access import AgentId, Caller, ScheduleId, Use, problems
+from lamplighter.http.api.access import AgentId, Caller, Paging, ScheduleId, Use, problems
 from lamplighter.http.api.shapes import (
     FireShape,
+    Page,
     PlannedFireShape,
     PreviewShape,
     RunShape,
@@ -18,9 +19,11 @@ router = APIRouter(tags=["schedules"])
 
 
 @router.get("/agent/{agentId}/schedules", responses=problems(400, 401, 404))
-def list_schedules(agent_id: AgentId, use: Use, _caller: Caller) -> list[ScheduleShape]:
+def list_schedules(
+    agent_id: AgentId, use: Use, _caller: Caller, paging: Paging
+) -> list[ScheduleShape] | Page[ScheduleShape]:
     """The schedules of an agent, oldest first."""
-    return [ScheduleShape.of(s) for s in use.schedules.every(agent_id)]
+    return paging.page([ScheduleShape.of(s) for s in use.schedules.every(agent_id)])
 
 
 @router.post("/agent/{agentId}/schedules", status_code=201, responses=problems(400, 401, 404, 413, 415))
@@ -84,16 +87,21 @@ def list_fires(
     schedule_id: ScheduleId,
     use: Use,
     _caller: Caller,
+    paging: Paging,
     max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
     since: Annotated[Time | None, Query(alias="startDate")] = None,
     until: Annotated[
         Until | None, Query(alias="endDate", description="A date includes its whole day")
     ] = None,
-) -> list[FireShape]:
+) -> list[FireShape] | Page[FireShape]:
     """The fire ledger, newest first: every due time and what became of it."""
     timezone = use.schedules.get(agent_id, schedule_id).timing.timezone
-    found = use.schedules.fires(agent_id, schedule_id, limit=max_records, since=since, until=until)
-    return [FireShape.of(fire, timezone) for fire in found]
+    skip, limit = (paging.skip, paging.limit) if paging.asked else (0, max_records)
+    found, total = use.schedules.fires(
+        agent_id, schedule_id, skip=skip, limit=limit, since=since, until=until
+    )
+    shapes = [FireShape.of(fire, timezone) for fire in found]
+    return Page(items=shapes, total_record_count=total) if paging.asked else shapes
 
 
 @router.post("/schedules/preview", responses=problems(400, 401, 413, 415))

@@ -1,8 +1,7 @@
 """What the API answers: the wire's names and types, made from the house's values."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -24,6 +23,9 @@ Time = Annotated[
     PlainSerializer(iso, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+
+
+Item = TypeVar("Item")
 
 
 class Shape(BaseModel):
@@ -432,12 +434,8 @@ class HealthShape(Shape):
     runs_waiting: int
 
 
-def paged(
-    items: Sequence[Any], page_index: int | None, records_per_page: int | None
-) -> tuple[Sequence[Any], bool]:
-    """The page that was asked for, and whether one was; pages count from 1 and have 50 records by default."""
-    if page_index is None and records_per_page is None:
-        return items, False
-    size = records_per_page or 50
-    begin = ((page_index or 1) - 1) * size
-    return items[begin : begin + size], True
+class Page(Shape, Generic[Item]):
+    """A page of a list, as it is answered when a page was asked for."""
+
+    items: list[Item]
+    total_record_count: int
