@@ -5,6 +5,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+LONGEST_WAIT = 1.0  # seconds
+
 
 class Clock(Protocol):
     """What the loops need of time. The other implementation is the virtual clock of the tests."""
@@ -14,7 +16,7 @@ class Clock(Protocol):
         ...
 
     def wait(self, wake: threading.Event, until: datetime) -> None:
-        """Return when ``until`` has come or ``wake`` is set, whichever is first; clears ``wake``."""
+        """Return when ``until`` has come or ``wake`` is set, or after a second at most; clears ``wake``."""
         ...
 
 
@@ -26,7 +28,8 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def wait(self, wake: threading.Event, until: datetime) -> None:
-        seconds = until.timestamp() - time.time()
+        # Never for long: when somebody sets the clock back, ``until`` is suddenly far away.
+        seconds = min(until.timestamp() - time.time(), LONGEST_WAIT)
         if seconds > 0:
             wake.wait(seconds)
         wake.clear()

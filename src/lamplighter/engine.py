@@ -37,9 +37,10 @@ class Engine:
         self._db = db
         self._clock = clock
         self._on_runs_ready = on_runs_ready
+        self.last_good_pass = clock.now()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._backlog_not_before: datetime | None = None
+        self._last_backlog: datetime | None = None
         self._last_pass: datetime | None = None
         self._rescue_not_before: datetime | None = None
 
@@ -58,8 +59,10 @@ class Engine:
             now = self._clock.now()
             try:
                 until = self.pass_once(now)
-            except sa.exc.OperationalError:
-                log.exception("the database is not available; trying again in a second")
+                self.last_good_pass = now
+            except Exception:
+                # Whatever it was: a scheduler that has ended fires nothing at all.
+                log.exception("a pass of the scheduler failed; trying again in a second")
                 until = now + _LONGEST_SLEEP
             self._clock.wait(self._wake, until)
 
@@ -96,18 +99,33 @@ class Engine:
         Returns whether more is due now. What is due now never waits for what was missed.
         """
         on_time = self._fire_batch(now, after=now - LATE_AFTER, until=now, limit=BATCH)
-        if self._backlog_not_before is None or now >= self._backlog_not_before:
-            self._fire_batch(now, after=None, until=now - LATE_AFTER, limit=BACKLOG_PER_SECOND)
-            self._backlog_not_before = now + timedelta(seconds=1)
+        last = self._last_backlog
+        if last is None or not last <= now < last + timedelta(seconds=1):
+            self._fire_backlog(now)
+            self._last_backlog = now
         return on_time == BATCH
 
-    def _fire_batch(self, now: datetime, *, after: datetime | None, until: datetime, limit: int) -> int:
+    def _fire_backlog(self, now: datetime) -> None:
+        """At most half for schedules that catch up with every due time: each of them stays the oldest for long."""
+        until = now - LATE_AFTER
+        fired = self._fire_batch(now, after=None, until=until, limit=BACKLOG_PER_SECOND // 2, fires_each=True)
+        self._fire_batch(now, after=None, until=until, limit=BACKLOG_PER_SECOND - fired, fires_each=False)
+
+    def _fire_batch(
+        self,
+        now: datetime,
+        *,
+        after: datetime | None,
+        until: datetime,
+        limit: int,
+        fires_each: bool | None = None,
+    ) -> int:
         with self._db.read() as c:
             if not schedules.anything_due(c, after=after, until=until):
                 return 0
         try:
             with self._db.write() as c:
-                batch = schedules.due(c, after=after, until=until, limit=limit)
+                batch = schedules.due(c, after=after, until=until, limit=limit, fires_each=fires_each)
                 self._fire(c, batch, now)
         except sa.exc.OperationalError:
             raise

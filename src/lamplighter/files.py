@@ -3,6 +3,7 @@
 ::
 
     DATA/bundles/<sha256>.zip                 the files of one version
+    DATA/trash/                               what was removed and is not yet gone
     DATA/runs/<id // 1000>/<id>/              one run
         attempt-<n>/log.txt                   what the agent printed, and our own lines
         attempt-<n>/input.json, records.jsonl, report.json, exit.json, …
@@ -19,12 +20,14 @@ import shutil
 import stat
 import tarfile
 import tempfile
+import uuid
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from lamplighter.errors import InvalidInput, TooLarge
 
@@ -81,12 +84,39 @@ class AttemptFolder:
     def say(self, now: datetime, text: str) -> None:
         """Append a line of the server's own to the log; ``now`` stands before it."""
         stamp = now.strftime("%Y-%m-%d %H:%M:%S")
-        line = f"{stamp} [lamplighter] {text}\n".encode()
+        line = f"{stamp} [lamplighter] {text}\n".encode(errors="backslashreplace")
         descriptor = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(descriptor, line)
         finally:
             os.close(descriptor)
+
+
+def open_plain(path: Path) -> BinaryIO | None:
+    """Open a file that an agent may have made, to read it; None when it is anything but a plain file.
+
+    A link could lead out of the run's folder, and a pipe would keep its reader waiting for ever.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return os.fdopen(descriptor, "rb")
+
+
+def plain_files(folder: Path) -> Iterator[Path]:
+    """The plain files below a folder that an agent had for itself, in order; no link is followed."""
+    if folder.is_symlink():
+        return
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(parent, name)
+            if stat.S_ISREG(path.lstat().st_mode):
+                yield path
 
 
 class Files:
@@ -95,8 +125,9 @@ class Files:
     def __init__(self, data: Path) -> None:
         self._bundles = data / "bundles"
         self._runs = data / "runs"
-        self._bundles.mkdir(parents=True, exist_ok=True)
-        self._runs.mkdir(parents=True, exist_ok=True)
+        self._trash = data / "trash"
+        for folder in (self._bundles, self._runs, self._trash):
+            folder.mkdir(parents=True, exist_ok=True)
 
     def keep_bundle(self, files: Mapping[str, bytes]) -> str:
         """Keep the files of a version and return their content address."""
@@ -111,6 +142,11 @@ class Files:
         """The files of a bundle, path → content."""
         with zipfile.ZipFile(self._bundles / f"{address}.zip") as archive:
             return {name: archive.read(name) for name in archive.namelist()}
+
+    def bundle_names(self, address: str) -> list[str]:
+        """The paths of the files of a bundle."""
+        with zipfile.ZipFile(self._bundles / f"{address}.zip") as archive:
+            return archive.namelist()
 
     def unpack(self, address: str, target: Path) -> None:
         """Write the files of a bundle into the folder ``target``, which is made."""
@@ -133,20 +169,42 @@ class Files:
         """Where the exported files of a run are."""
         return self.run_folder(run_id) / "export"
 
-    def remove_run(self, run_id: int, *, keep_input: bool = False) -> None:
-        """Remove the folder of a run, or everything in it but its attempts' inputs."""
+    def file_of_run(self, run_id: int, path: str) -> Path | None:
+        """A file by its path in the run's folder; None when it is not there, or a link leads elsewhere."""
+        folder = self.run_folder(run_id).resolve()
+        found = (folder / path).resolve()
+        return found if found.is_relative_to(folder) and found.is_file() else None
+
+    def put_aside(self, folder: Path) -> None:
+        """Take a folder out of the way, at once and whole; ``empty_trash`` removes it."""
+        if folder.exists():
+            folder.rename(self._trash / uuid.uuid4().hex)
+
+    def put_run_aside(self, run_id: int, *, keep_input: bool = False) -> None:
+        """Take the files of a run out of the way, all or all but its attempts' inputs."""
         folder = self.run_folder(run_id)
-        if not folder.exists():
-            return
-        if not keep_input:
-            shutil.rmtree(folder)
-            return
-        for path in sorted(folder.rglob("*"), key=lambda p: len(p.parts), reverse=True):
-            if path.is_dir() and not path.is_symlink():
-                if not any(path.iterdir()):
-                    path.rmdir()
-            elif path.name != "input.json":
-                path.unlink()
+        inputs = {path.parent.name: path.read_bytes() for path in folder.glob("attempt-*/input.json")}
+        self.put_aside(folder)
+        for attempt, content in inputs.items() if keep_input else ():
+            (folder / attempt).mkdir(parents=True)
+            (folder / attempt / "input.json").write_bytes(content)
+
+    def empty_trash(self) -> None:
+        """Remove what was put aside, also what an agent has made read-only."""
+        for folder in self._trash.iterdir():
+            shutil.rmtree(folder, onerror=_remove_all_the_same)
+
+
+def _remove_all_the_same(remove: Callable[[str], object], path: str, _problem: object) -> None:
+    """For rmtree: a folder that may not be written to keeps its content until it may."""
+    parent = Path(path).parent
+    for folder in (parent, Path(path)):
+        if folder.is_dir() and not folder.is_symlink():
+            folder.chmod(0o700)
+    if Path(path).is_dir() and not Path(path).is_symlink():
+        shutil.rmtree(path)
+    else:
+        remove(path)
 
 
 def files_of_archive(name: str, content: bytes) -> dict[str, bytes]:

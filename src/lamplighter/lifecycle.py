@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from lamplighter import planner
 from lamplighter.launch import release, settle_set
-from lamplighter.model import Counters, Run, RunStatus, SetState
+from lamplighter.model import Counters, Run, RunStatus, SetState, StopCause
 from lamplighter.store import agents, runs, sets
 from lamplighter.store.runs import Claim
 
@@ -29,6 +29,9 @@ def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, n
     False when the attempt is no longer the current one: then nothing was changed.
     """
     claim = Claim(run.id, run.attempt)
+    if run.stop_cause is StopCause.ASKED and verdict.status is not RunStatus.STOPPED:
+        # Whatever the attempt came to, even that its server was lost: what was asked for counts.
+        verdict = Verdict(RunStatus.STOPPED, f"stopped as asked; {verdict.message}")
     if verdict.status is RunStatus.FAILURE and planner.may_retry(run):
         ready_at = planner.retry_at(run, now, _chance)
         when = "at once" if ready_at is None else f"at {ready_at:%Y-%m-%d %H:%M:%S} UTC"

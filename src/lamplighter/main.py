@@ -8,9 +8,10 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import structlog
 import uvicorn
@@ -51,14 +52,14 @@ class House:
 def build(settings: Settings, clock: Clock | None = None) -> House:
     """Make the data folder, bring the database up to date and put the parts together."""
     clock = clock or SystemClock()
-    settings.data.mkdir(parents=True, exist_ok=True)
     db = Database.embedded(settings.data / "lamplighter.db")
     migrate(db)
     files = Files(settings.data)
+    files.empty_trash()
     keys = Keys(db, clock)
-    new_key = keys.set_up(settings.bootstrap_key)
-    if new_key is not None:
-        _write_private(settings.data / "admin.key", f"{new_key}\n".encode())
+    new_key = keys.set_up(
+        settings.bootstrap_key, lambda key: _write_private(settings.data / "admin.key", f"{key}\n".encode())
+    )
     shop = Workshop(db, files, clock, settings.stop_grace)
     pool = Pool(shop, _server_name(settings.data), settings.concurrency)
     engine = Engine(db, clock, pool.wake)
@@ -72,7 +73,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         schedules=Schedules(db, clock, wake_all),
         runs=Runs(db, clock, files, _secret(settings.data), pool.wake),
         keys=keys,
-        health=Health(db),
+        health=Health(db, clock, lambda: {"scheduler": engine.last_good_pass, "runner": pool.last_good_pass}),
         clock=clock,
     )
     return House(settings, db, engine, pool, services, new_key)
@@ -120,9 +121,24 @@ def set_up_logging(*, json: bool) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Unbreakable(sys.stderr)),  # type: ignore[arg-type]  # a text file in all that is used
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+class _Unbreakable:
+    """Standard error that may be closed at the other end: a log that nobody reads must not end a loop."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def _start(house: House) -> tuple[list[threading.Thread], int]:
@@ -162,8 +178,8 @@ def _tell_streams_to_end(server: uvicorn.Server, app: FastAPI) -> None:
 
 @contextmanager
 def _sole_owner(data: Path) -> Iterator[None]:
-    """Hold the lock of the data folder; Conflict when another server holds it."""
-    data.mkdir(parents=True, exist_ok=True)
+    """Make the data folder, for our eyes only, and hold its lock; Conflict when another server holds it."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (data / "server.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -207,10 +223,20 @@ def _secret(data: Path) -> bytes:
     file = data / "secret.key"
     if not file.exists():
         _write_private(file, secrets.token_bytes(32))
-    return file.read_bytes()
+    secret = file.read_bytes()
+    if len(secret) < 32:
+        raise Conflict(
+            f"{file} is damaged: remove it, and a new one is made (download addresses then expire)"
+        )
+    return secret
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Write a file that only we may read, whole or not at all."""
+    temporary = path.with_name(f"{path.name}.part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

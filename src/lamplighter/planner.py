@@ -202,7 +202,10 @@ def _plan_oldest(schedule: Schedule, newest: Due, now: datetime, agent_is_archiv
     oldest = _next_of(schedule).time
     settled: tuple[Entry, ...] = ()
     if timing.schedule_type is not ScheduleType.RUN_ONCE:
+        # Jitter may put the moment to fire beyond the window; what is on time was not missed.
         edge = now - max(_window(timing), LATE_AFTER)
+        if not _is_missed(_next_of(schedule), now):
+            edge = min(edge, oldest)
         if newest.time < edge:
             skipped = _row(timing, oldest, newest.time, Outcome.SKIPPED, _outside_window(timing))
             return _settle(schedule, (skipped,), None, newest.time)

@@ -8,7 +8,7 @@ import pytest
 
 from lamplighter.dispatch.pool import Pool
 from lamplighter.files import Files
-from lamplighter.model import ACTIVE, Run, RunStatus, StopCause
+from lamplighter.model import ACTIVE, Run, RunStatus
 from lamplighter.planner import LEASE
 from lamplighter.runner.execution import Workshop
 from lamplighter.store import runs, servers
@@ -72,7 +72,7 @@ def _end(scene: Scene, pool: Pool) -> None:
     """Kill what goes, as a person would."""
     with scene.db.write() as c:
         for run in runs.of_agent(c, scene.agent, 100):
-            runs.ask_stop(c, run.id, StopCause.ASKED, "the test ends", scene.clock.now())
+            runs.ask_stop(c, run.id, "the test ends", scene.clock.now())
             runs.ask_kill(c, run.id)
 
     def all_ended() -> bool:
@@ -113,6 +113,9 @@ def test_a_server_whose_name_was_taken_ends_its_runs_and_writes_nothing(scene: S
     eventually(lambda: not _is_alive(pid))
     eventually(lambda: pool.going == 0)
     assert scene.runs()[0].status is RunStatus.RUNNING, "it is the other process's to say what becomes of it"
+    scene.start(1)
+    pool.pass_once(scene.clock.now())
+    assert scene.runs()[0].status is RunStatus.QUEUING, "it takes nothing more"
 
 
 def test_an_attempt_that_was_taken_over_is_ended_and_its_result_does_not_count(scene: Scene) -> None:

@@ -1,13 +1,15 @@
 """The loops over a real database and a clock that the test moves."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from lamplighter import lifecycle, planner
 from lamplighter.engine import BACKLOG_PER_SECOND, Engine
-from lamplighter.model import Fire, RunSettings, RunStatus
+from lamplighter.errors import Unavailable
+from lamplighter.model import CatchUp, Fire, RunSettings, RunStatus
+from lamplighter.service.health import Health
 from lamplighter.store import agents, fires, runs, schedules
 from lamplighter.store.database import Database
 from lamplighter.store.tables import schedules as table
@@ -156,6 +158,68 @@ def test_a_backlog_is_fired_at_a_bounded_rate_and_never_delays_what_is_due_now(
     engine.pass_once(clock.advance(milliseconds=500))
     with db.read() as c:
         assert c.execute(count).scalar_one() == BACKLOG_PER_SECOND + 50
+
+
+def test_schedules_that_catch_up_with_everything_leave_half_of_the_rate_to_the_others(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        for _ in range(BACKLOG_PER_SECOND):
+            make_schedule(c, agent, catch_up=CatchUp.ALL)
+        latest = make_schedule(c, agent, "0 13 * * *")
+    engine.pass_once(clock.advance(hours=2))
+    assert [fire.outcome.value for fire in ledger(db, latest.id)] == ["late"]
+
+
+def test_the_scheduler_goes_on_after_whatever_went_wrong(
+    db: Database, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass fails three times with an error that nobody thought of; then the schedule fires all the same."""
+
+    def stop() -> None:
+        scheduler.stop()
+
+    scheduler = Engine(db, clock, stop)
+    with db.write() as c:
+        schedule = make_schedule(c, make_agent(c))
+    works = scheduler.pass_once
+    failures = iter([MemoryError("no"), sa.exc.TimeoutError("no"), RuntimeError("no")])
+
+    def fails_at_first(now: datetime) -> datetime:
+        for failure in failures:
+            raise failure
+        return works(now)
+
+    monkeypatch.setattr(scheduler, "pass_once", fails_at_first)
+    scheduler.run()
+    assert len(ledger(db, schedule.id)) == 1
+    assert scheduler.last_good_pass == NOON + timedelta(minutes=1)
+
+
+def test_a_silent_loop_makes_the_server_not_ready(db: Database, clock: VirtualClock) -> None:
+    begin = clock.now()
+    health = Health(db, clock, lambda: {"scheduler": clock.now(), "runner": begin})
+    clock.advance(seconds=30)
+    assert health.load().going == 0
+    clock.advance(seconds=1)
+    with pytest.raises(Unavailable, match="the runner has not worked since"):
+        health.load()
+
+
+def test_a_run_that_was_to_stop_is_stopped_when_its_server_is_lost(
+    db: Database, clock: VirtualClock, engine: Engine
+) -> None:
+    with db.write() as c:
+        agent = make_agent(c)
+        start_set(c, agent, RunSettings(max_retries=3))
+        lost = make_server(c, "lost", lease=timedelta(seconds=45))
+        [claim] = runs.claim(c, lost, 10, NOON)
+        runs.ask_stop(c, claim.run_id, "stop asked", NOON)
+    engine.rescue_once(clock.advance(seconds=46))
+    with db.read() as c:
+        [run] = runs.of_agent(c, agent, 1)
+    assert run.status is RunStatus.STOPPED
 
 
 def test_runs_that_were_missed_queue_behind_those_that_are_on_time(

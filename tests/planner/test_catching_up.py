@@ -188,6 +188,21 @@ def test_jitter_never_reaches_beyond_the_next_due_time() -> None:
     assert due.fire_at <= due.time + timedelta(minutes=1)
 
 
+def test_jitter_beyond_the_window_is_not_taken_for_a_missed_due_time() -> None:
+    for catch_up in CatchUp:
+        timing = Timing(
+            ScheduleType.CRON,
+            cron_expression="0 9 * * *",
+            jitter_seconds=7200,
+            catch_up=catch_up,
+            catch_up_window_seconds=60,
+        )
+        due = next_due(7, timing, NINE - timedelta(minutes=1))
+        assert due is not None
+        assert due.fire_at - due.time > timedelta(minutes=5), "the case needs a real delay"
+        assert rows(plan(timing, NINE, due.fire_at)) == [("fired", NINE, NINE, 1)]
+
+
 def test_a_change_fires_only_what_is_due_this_very_minute() -> None:
     on_time = settle_before_change(
         schedule(hourly(), NINE - timedelta(minutes=1)),

@@ -4,11 +4,12 @@ import pytest
 import sqlalchemy as sa
 
 from lamplighter.launch import Launch, launch_sets
-from lamplighter.model import Outcome, RunSettings, RunStatus
+from lamplighter.model import Counters, Outcome, RunSettings, RunStatus
 from lamplighter.planner import Entry
+from lamplighter.store import runs as store_runs
 from lamplighter.store.database import Database
 from lamplighter.store.tables import parallel_sets, runs, schedules
-from store_rows import NOON, make_agent, make_schedule, start_set
+from store_rows import NOON, make_agent, make_schedule, make_server, start_set
 
 
 def test_a_due_time_is_in_the_ledger_once(db: Database) -> None:
@@ -57,6 +58,38 @@ def test_values_that_make_no_sense_are_refused(db: Database, table: str, values:
     assignments = ", ".join(f"{column} = :{column}" for column in values)
     with pytest.raises(sa.exc.IntegrityError), db.write() as c:
         c.execute(sa.text(f"UPDATE {table} SET {assignments}"), values)
+
+
+def test_what_an_older_attempt_says_changes_nothing(db: Database) -> None:
+    with db.write() as c:
+        start_set(c, make_agent(c))
+        server = make_server(c)
+        [old] = store_runs.claim(c, server, 1, NOON)
+        store_runs.put_back(c, old, "lost")
+        [new] = store_runs.claim(c, server, 1, NOON)
+        assert (old.run_id, old.attempt + 1) == (new.run_id, new.attempt)
+        before = store_runs.get(c, new.run_id)
+        assert not store_runs.begin(c, old)
+        assert not store_runs.time_out(c, old, "too long", NOON)
+        assert not store_runs.progress(c, old, Counters(data_count=9))
+        assert not store_runs.put_back(c, old, "again")
+        assert not store_runs.retry(c, old, "again", Counters(), None)
+        assert not store_runs.finish(c, old, RunStatus.FAILURE, "no", Counters(), NOON)
+        assert store_runs.get(c, new.run_id) == before
+
+
+def test_a_new_attempt_is_not_asked_what_the_one_before_was(db: Database) -> None:
+    with db.write() as c:
+        start_set(c, make_agent(c))
+        server = make_server(c)
+        [old] = store_runs.claim(c, server, 1, NOON)
+        store_runs.time_out(c, old, "too long", NOON)
+        store_runs.ask_kill(c, old.run_id)
+        store_runs.retry(c, old, "again", Counters(), None)
+        [new] = store_runs.claim(c, server, 1, NOON)
+        run = store_runs.get(c, new.run_id)
+    assert run is not None
+    assert (run.stop_cause, run.stop_asked, run.kill_asked) == (None, None, False)
 
 
 def test_ids_are_never_given_out_again(db: Database) -> None:

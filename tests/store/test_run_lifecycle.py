@@ -24,7 +24,6 @@ from lamplighter.model import (
     RunSettings,
     RunStatus,
     SetState,
-    StopCause,
 )
 from lamplighter.store import runs, sets
 from lamplighter.store.database import Database
@@ -136,7 +135,13 @@ class RunLives(RuleBasedStateMachine):
         run = data.draw(st.sampled_from(self.every_run()))
         with self.db.write() as c:
             if not lifecycle.cancel(c, run, "stopped", self.now):
-                runs.ask_stop(c, run.id, StopCause.ASKED, "stop asked", self.now)
+                runs.ask_stop(c, run.id, "stop asked", self.now)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def time_out(self, data: st.DataObject) -> None:
+        with self.db.write() as c:
+            runs.time_out(c, data.draw(st.sampled_from(self.claims)), "too long", self.now)
 
     @precondition(lambda self: self.every_run())
     @rule(data=st.data())

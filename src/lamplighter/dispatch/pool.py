@@ -6,9 +6,9 @@ Only the hand-over differs: here a commit wakes the pool directly.
 
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
 import structlog
 
 from lamplighter.model import Run
@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 _HEARTBEAT = LEASE / 5
 _END_OWN_RUNS_AFTER = LEASE * 0.8
+_MOST_RESUMES = 5  # of one claim, before the run is given up
 _LOOK_EVERY = timedelta(seconds=1)
 
 
@@ -35,6 +36,9 @@ class Pool:
         self._server_id = 0
         self._lease_renewed = shop.clock.now()
         self._going: dict[Claim, Execution] = {}
+        self._resumes: dict[Claim, int] = {}
+        self._deposed = False
+        self.last_good_pass = shop.clock.now()
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -71,22 +75,28 @@ class Pool:
             now = self._shop.clock.now()
             try:
                 self.pass_once(now)
-            except sa.exc.OperationalError:
-                log.exception("the database is not available; trying again in a second")
-                self._end_own_runs_before_the_lease(now)
+                self.last_good_pass = now
+            except Exception:
+                # Whatever it was: a pool that has ended starts and stops nothing at all.
+                log.exception("a pass of the pool failed; trying again in a second")
+                self._end_own_runs_before_the_lease(self._shop.clock.now())
             self._shop.clock.wait(self._wake, now + _LOOK_EVERY)
 
     def pass_once(self, now: datetime) -> None:
         """Renew the lease, tell the going runs what is asked of them, and take new ones."""
-        if now - self._lease_renewed >= _HEARTBEAT:
+        if self._deposed:
+            return
+        if abs(now - self._lease_renewed) >= _HEARTBEAT:
             self._renew(now)
         self._control()
-        self._take(now)
+        if not self._deposed:
+            self._take(now)
 
     def _renew(self, now: datetime) -> None:
         with self._shop.db.write() as c:
             if not servers.renew(c, self._server_id, self._incarnation, now + LEASE):
                 log.error("another process has taken this server's name", server=self._name)
+                self._deposed = True
                 self._fence(self._claims())
                 return
         self._lease_renewed = now
@@ -94,12 +104,13 @@ class Pool:
 
     def _resume_left_behind(self) -> None:
         """Take up runs of this server that no thread carries out: its former process began them, or it failed."""
+        going = self._claims()  # before the database is asked: what ends in between is not held any more
         with self._shop.db.read() as c:
             held = runs.on_server(c, self._server_id)
-        going = self._claims()
-        for run in held:
-            if Claim(run.id, run.attempt) not in going:
-                self._carry_out(run, resume=True)
+        left = {claim: run for run in held if (claim := Claim(run.id, run.attempt)) not in going}
+        self._resumes = {claim: self._resumes.get(claim, 0) + 1 for claim in left}
+        for claim, run in left.items():
+            self._carry_out(run, resume=True, is_last_try=self._resumes[claim] > _MOST_RESUMES)
 
     def _end_own_runs_before_the_lease(self, now: datetime) -> None:
         if now - self._lease_renewed >= _END_OWN_RUNS_AFTER:
@@ -131,21 +142,27 @@ class Pool:
         for run in taken:
             self._carry_out(run, resume=False)
 
-    def _carry_out(self, run: Run, *, resume: bool) -> None:
+    def _carry_out(self, run: Run, *, resume: bool, is_last_try: bool = False) -> None:
         execution = Execution(self._shop, run)
+        work = execution.resume if resume else execution.perform
+        if is_last_try:
+            work = execution.give_up_for_good
         with self._lock:
             self._going[execution.claim] = execution
         # Daemon threads: when the server ends, runs are left going for the next start to adopt.
-        threading.Thread(
-            target=self._work, args=(execution, resume), name=f"run-{run.id}", daemon=True
-        ).start()
-
-    def _work(self, execution: Execution, resume: bool) -> None:
+        thread = threading.Thread(
+            target=self._work, args=(execution, work), name=f"run-{run.id}", daemon=True
+        )
         try:
-            if resume:
-                execution.resume()
-            else:
-                execution.perform()
+            thread.start()
+        except RuntimeError:  # the machine has no thread left: the next heartbeat takes the run up
+            with self._lock:
+                self._going.pop(execution.claim, None)
+            raise
+
+    def _work(self, execution: Execution, work: Callable[[], None]) -> None:
+        try:
+            work()
         finally:
             with self._lock:
                 self._going.pop(execution.claim, None)

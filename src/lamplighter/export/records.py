@@ -13,6 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lamplighter.files import open_plain
+
+# Beyond these a table is no table: the CSV is left out, and a line is no record.
+MOST_COLUMNS = 1000
+LONGEST_LINE = 16 * 1024**2
 JSONL = "records.jsonl"
 CSV = "records.csv"
 
@@ -30,22 +35,19 @@ class RecordSummary:
 
 def read_records(path: Path, *, skip: int = 0) -> Iterator[dict[str, Any]]:
     """The records of a JSON Lines file from the ``skip``-th on, without the lines that are none."""
-    if not path.exists():
-        return
     seen = 0
-    with path.open("rb") as file:
-        for line in file:
-            record = _record(line)
-            if record is not None:
-                seen += 1
-                if seen > skip:
-                    yield record
+    for line in _lines(path):
+        record = _record(line)
+        if record is not None:
+            seen += 1
+            if seen > skip:
+                yield record
 
 
 def check_records(raw: Path, target: Path, required: Sequence[str]) -> RecordSummary:
     """Copy the records of ``raw`` into ``target``, whole or not at all, and say what is in them."""
     summary = RecordSummary()
-    columns: dict[str, None] = {}
+    columns: dict[str, None] = {}  # in the order in which they were first seen
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".part")
     with temporary.open("wb") as out:
@@ -57,7 +59,8 @@ def check_records(raw: Path, target: Path, required: Sequence[str]) -> RecordSum
                     summary.first_bad_line = summary.first_bad_line or number
                 continue
             summary.count += 1
-            columns.update(dict.fromkeys(record))
+            if len(columns) <= MOST_COLUMNS:
+                columns.update(dict.fromkeys(record))
             summary.lacking.update(name for name in required if record.get(name) in (None, ""))
             out.write(line if line.endswith(b"\n") else line + b"\n")
         out.flush()
@@ -82,9 +85,16 @@ def write_csv(records: Path, target: Path, columns: Sequence[str]) -> None:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    if path.exists():
-        with path.open("rb") as file:
-            yield from file
+    file = open_plain(path)
+    if file is None:
+        return
+    with file:
+        while line := file.readline(LONGEST_LINE):
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                    pass
+                line = b"too long to be a record"
+            yield line
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

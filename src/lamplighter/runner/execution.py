@@ -11,8 +11,9 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from sqlalchemy.exc import OperationalError
 from lamplighter import lifecycle
 from lamplighter.clock import Clock
 from lamplighter.errors import LamplighterError
-from lamplighter.export.records import CSV, JSONL, check_records, write_csv
-from lamplighter.files import AttemptFolder, Files
+from lamplighter.export.records import CSV, JSONL, MOST_COLUMNS, check_records, write_csv
+from lamplighter.files import MOST_FILES, AttemptFolder, Files, open_plain, plain_files
 from lamplighter.manifest import Manifest
 from lamplighter.model import Counters, Run, RunStatus, StopCause
 from lamplighter.runner import process
@@ -39,6 +40,7 @@ log = structlog.get_logger()
 SCRAPY_CHILD = Path(__file__).with_name("scrapy_child.py")
 _PROGRESS_EVERY = timedelta(seconds=2)
 _LONGEST_WAIT = 1.0
+_LARGEST_REPORT = 4 * 1024**2
 # What an agent gets of the server's own environment: what programs need to run at all, and nothing else.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "USER")
 
@@ -63,7 +65,7 @@ class Execution:
         self._folder = shop.files.attempt(run.id, run.attempt)
         self._process: RunProcess | None = None
         self._fenced = False
-        self._stop_sent = False
+        self._stop_sent: datetime | None = None
         self._manifest = Manifest.model_validate({"agent": {"run": ["unknown"]}})
         self._bundle = ""
         self._nudge = threading.Event()
@@ -83,6 +85,9 @@ class Execution:
         with _Guard(self):
             self._load()
             argv, env = self._prepare()
+            if self._fenced or self._run.status is RunStatus.STOPPING:
+                self._never_began()
+                return
             self._say(
                 f"run {self._run.id}, attempt {self._run.attempt}, version {self._run.agent_version}: starts"
             )
@@ -113,7 +118,14 @@ class Execution:
             self._process.kill()
         with suppress(OSError):  # a full disk must not keep the run from ending
             self._say(problem)
-        self._conclude(lifecycle.Verdict(RunStatus.FAILURE, problem), self._run.counters)
+        shutil.rmtree(self._folder.work, ignore_errors=True)
+        self._conclude(lifecycle.Verdict(RunStatus.FAILURE, problem), self._run.counters, files=None)
+
+    def give_up_for_good(self) -> None:
+        """End an attempt that could not be resumed again and again."""
+        with suppress(LamplighterError):
+            self._process = process.adopt(self._folder.path)
+        self.give_up("could not be carried out, however often it was tried; the server's log says why")
 
     def _follow(self) -> None:
         with self._shop.db.write() as c:
@@ -139,6 +151,8 @@ class Execution:
     def _prepare(self) -> tuple[list[str], dict[str, str]]:
         """Make the attempt's folder; returns the command line and the environment of the agent."""
         folder = self._folder
+        # Left by another life of this data folder, when an older database was put back.
+        self._shop.files.put_aside(folder.path)
         folder.files.mkdir(parents=True)
         self._shop.files.unpack(self._bundle, folder.work)
         given = self._manifest.complete_input(json.loads(self._run.input_json))
@@ -204,21 +218,19 @@ class Execution:
         if now - run.start_time < timedelta(seconds=limit):
             return
         with self._shop.db.write() as c:
-            message = f"time-out of {limit} seconds reached: stopping"
-            runs.ask_stop(c, run.id, StopCause.TIMEOUT, message, now)
-            current = runs.get(c, run.id)
-        if current is not None:
-            self._run = current
+            runs.time_out(c, self.claim, f"time-out of {limit} seconds reached: stopping", now)
+            current = runs.current(c, [self.claim]).get(self.claim)
+        self.control(current)
 
     def _carry_out_stop(self, now: datetime) -> None:
         run = self._run
         if run.status is not RunStatus.STOPPING or run.stop_asked is None:
             return
-        if not self._stop_sent:
-            self._stop_sent = True
+        if self._stop_sent is None:
+            self._stop_sent = now
             self._say("stopping: SIGTERM")
             self._running_process.stop()
-        if run.kill_asked or now - run.stop_asked >= self._shop.stop_grace:
+        if run.kill_asked or now - self._stop_sent >= self._shop.stop_grace:
             self._say("killing: SIGKILL")
             self._running_process.kill()
 
@@ -256,65 +268,66 @@ class Execution:
         self._export(export, summary.columns)
         exported = counters_of(report, summary, inputs=self._input_count, exported=summary.count)
         self._say(f"{ended.describe()}; {verdict.status.name.capitalize()}: {verdict.message}")
-        self._conclude(verdict, exported if verdict.status is not RunStatus.FAILURE else counters)
+        final = exported if verdict.status is not RunStatus.FAILURE else counters
+        self._conclude(verdict, final, self._list_files())
 
     def _export(self, export: Path, columns: list[str]) -> None:
         """Write the files that people download: records, what the agent kept, what it left where it ran."""
         formats = self._manifest.export.formats
-        if "csv" in formats and columns:
+        if "csv" in formats and 0 < len(columns) <= MOST_COLUMNS:
             write_csv(export / JSONL, export / CSV, columns)
         self._keep_leftovers()
         shutil.rmtree(self._folder.work, ignore_errors=True)
 
     def _keep_leftovers(self) -> None:
         """Move files that the agent made in its working directory (a feed, say) to those it wants kept."""
-        if not self._folder.work.exists():
-            return
-        own = self._shop.files.bundle_files(self._bundle).keys()
-        for path in sorted(self._folder.work.rglob("*")):
+        own = set(self._shop.files.bundle_names(self._bundle))
+        for path in plain_files(self._folder.work):
             relative = path.relative_to(self._folder.work)
             hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
-            if path.is_file() and not path.is_symlink() and not hidden and str(relative) not in own:
-                target = self._folder.files / relative
-                if not target.exists():
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    path.rename(target)
+            target = self._folder.files / relative
+            if hidden or str(relative) in own or target.exists():
+                continue
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(target)
+            except OSError as problem:
+                self._say(f"{relative} could not be kept: {problem}")
 
-    def _conclude(self, verdict: lifecycle.Verdict, counters: Counters) -> None:
+    def _conclude(
+        self, verdict: lifecycle.Verdict, counters: Counters, files: list[tuple[str, str, int, str]] | None
+    ) -> None:
+        """Write how the attempt ended; ``files`` None leaves the run's list of files as it is."""
+        message = verdict.message.encode(errors="backslashreplace").decode()
         with self._shop.db.write() as c:
             now = self._shop.clock.now()
             current = runs.current(c, [self.claim]).get(self.claim)
             if current is None:
                 return
-            if current.stop_cause is StopCause.ASKED and verdict.status is not RunStatus.STOPPED:
-                # The stop was asked for after the verdict was made: what was asked for counts.
-                verdict = lifecycle.Verdict(RunStatus.STOPPED, f"stopped as asked; {verdict.message}")
-            file_list.replace(c, current.id, self._list_files(), now)
-            lifecycle.conclude(c, current, verdict, counters, now)
+            if files is not None:
+                file_list.replace(c, current.id, files, now)
+            if not lifecycle.conclude(c, current, replace(verdict, message=message), counters, now):
+                raise AssertionError(
+                    f"run {current.id} could not go from {current.status!r} to {verdict.status!r}"
+                )
 
     def _list_files(self) -> list[tuple[str, str, int, str]]:
+        """The files that people can download, each as name, type, size, and path in the run's folder."""
         base = self._shop.files.run_folder(self._run.id)
         export = self._shop.files.export_folder(self._run.id)
         found = [
-            (path.name, "Export", path.stat().st_size, str(path.relative_to(base)))
-            for path in (export / JSONL, export / CSV)
+            (path.name, kind, path.stat().st_size, str(path.relative_to(base)))
+            for path, kind in (
+                (export / JSONL, "Export"),
+                (export / CSV, "Export"),
+                (self._folder.log, "Log"),
+            )
             if path.exists()
         ]
-        if self._folder.log.exists():
-            found.append(
-                ("log.txt", "Log", self._folder.log.stat().st_size, str(self._folder.log.relative_to(base)))
-            )
-        if self._folder.files.exists():
-            found.extend(
-                (
-                    str(path.relative_to(self._folder.files)),
-                    "File",
-                    path.stat().st_size,
-                    str(path.relative_to(base)),
-                )
-                for path in sorted(self._folder.files.rglob("*"))
-                if path.is_file() and not path.is_symlink()
-            )
+        for path in islice(plain_files(self._folder.files), MOST_FILES):
+            path = _with_a_name_for_everybody(path)  # noqa: PLW2901 - the same file, perhaps renamed
+            name = str(path.relative_to(self._folder.files))
+            found.append((name, "File", path.stat().st_size, str(path.relative_to(base))))
         return found
 
     def _never_began(self) -> None:
@@ -401,11 +414,13 @@ class _Progress:
 
     def counters(self, inputs: int) -> Counters | None:
         """The counts so far; None when they have not changed since they were last asked for."""
-        with self._folder.records.open("rb") as file:
-            file.seek(self._offset)
-            while chunk := file.read(1 << 20):
-                self._lines += chunk.count(b"\n")
-                self._offset += len(chunk)
+        file = open_plain(self._folder.records)
+        if file is not None:
+            with file:
+                file.seek(self._offset)
+                while chunk := file.read(1 << 20):
+                    self._lines += chunk.count(b"\n")
+                    self._offset += len(chunk)
         report = read_report(self._folder.report)
         counters = Counters(
             data_count=self._lines,
@@ -424,10 +439,28 @@ class _Progress:
 
 def read_report(path: Path) -> Report:
     """The report that an agent wrote, or an empty one when there is none that can be read."""
-    try:
-        document: Mapping[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    file = open_plain(path)
+    if file is None:
         return Report()
-    except ValueError:
-        return Report(problems=("the agent's report is not valid JSON",))
+    with file:
+        text = file.read(_LARGEST_REPORT + 1)
+    try:
+        if len(text) > _LARGEST_REPORT:
+            raise ValueError  # noqa: TRY301 - told like any other report that cannot be read
+        document: Mapping[str, Any] = json.loads(text)
+    except (ValueError, RecursionError):
+        return Report(problems=("the agent's report is not valid JSON, or is larger than 4 MiB",))
     return Report.of(document)
+
+
+def _with_a_name_for_everybody(path: Path) -> Path:
+    """The same file under a name that is UTF-8: agents take names from addresses in any encoding."""
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    parent = path.parent
+    if any(_is_strange(part) for part in parent.parts):
+        return path  # told with an escape; only its name in lists is affected
+    return path if name == path.name else path.rename(parent / name)
+
+
+def _is_strange(text: str) -> bool:
+    return text != os.fsencode(text).decode("utf-8", "replace")

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lamplighter.export.records import RecordSummary
+from lamplighter.export.records import MOST_COLUMNS, RecordSummary
 from lamplighter.lifecycle import Verdict
 from lamplighter.manifest import SuccessSection
 from lamplighter.model import Counters, RunStatus, StopCause
+
+_MOST = 2**53  # what every client's numbers can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Report:
 
     def count(self, name: str) -> int:
         """A count by its name in the report; 0 when the agent did not say."""
-        return max(0, self.counts.get(name, 0))
+        return min(max(0, self.counts.get(name, 0)), _MOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def summarise(evidence: Evidence) -> str:
             f"; {_many(bad, 'line')} of the records file left out: not a JSON object"
             f" (the first is line {evidence.records.first_bad_line})"
         )
+    if len(evidence.records.columns) > MOST_COLUMNS:
+        text += f"; no CSV: more than {MOST_COLUMNS:,} columns"
     return text
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -25,8 +26,8 @@ class Keys:
         self._db = db
         self._clock = clock
 
-    def set_up(self, bootstrap_key: str | None) -> str | None:
-        """Create the administrator on the first start.
+    def set_up(self, bootstrap_key: str | None, keep: Callable[[str], None]) -> str | None:
+        """Create the administrator on the first start; ``keep`` gets a key that was made, before it counts.
 
         Returns the key that was made for it; None when ``bootstrap_key`` is that key or this is not the first
         start.
@@ -38,6 +39,8 @@ class Keys:
             user_id = keys.set_up(c, "admin", "Default", now)
             key = bootstrap_key or _new_key()
             self._insert(c, user_id, key, KeyRequest(description="administrator"))
+            if not bootstrap_key:
+                keep(key)  # a key that nobody could read afterwards would lock everybody out
         return None if bootstrap_key else key
 
     def authenticate(self, authorization: str | None) -> Actor:

@@ -15,7 +15,7 @@ from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from lamplighter.export.records import JSONL, read_records
 from lamplighter.files import Files
-from lamplighter.model import Actor, Run, RunFile, RunSettings, RunStatus, StopCause
+from lamplighter.model import Actor, Run, RunFile, RunSettings, RunStatus
 from lamplighter.service.agents import agent_or_404, check_input, refuse_archived
 from lamplighter.service.requests import StartRequest
 from lamplighter.service.schedules import check_references
@@ -85,19 +85,16 @@ class Runs:
             run = _run_or_404(c, agent_id, run_id)
             if run.status is RunStatus.STOPPING:
                 runs.ask_kill(c, run_id)
-            else:
-                self._stop(c, run, who)
+            self._stop(c, run, who)
         self._on_change()
 
     def _stop(self, c: sa.Connection, run: Run, who: str) -> None:
-        if run.status is RunStatus.STOPPING:
-            return
         if run.status.is_terminal:
             raise Conflict(f"run {run.id} has ended already: {run.status.name.capitalize()}")
         now = self._clock.now()
         if lifecycle.cancel(c, run, f"stopped by {who} before it started", now):
             return
-        runs.ask_stop(c, run.id, StopCause.ASKED, f"stop asked by {who}", now)
+        runs.ask_stop(c, run.id, f"stop asked by {who}", now)
 
     def restart(self, agent_id: int, run_id: int, who: str) -> Run:
         """Try a run in Failure again, in place; Conflict for any other run."""
@@ -121,7 +118,9 @@ class Runs:
             file_list.delete_of_run(c, run_id)
             if row:
                 runs.delete(c, run_id)
-        self._files.remove_run(run_id, keep_input=keep_input)
+            # Before the commit: afterwards the run may be restarted and have new files.
+            self._files.put_run_aside(run_id, keep_input=keep_input)
+        self._files.empty_trash()
 
     # --- looking ---
 
@@ -176,8 +175,8 @@ class Runs:
             raise NotAllowed("this download address has expired: ask for a new one")
         with self._db.read() as c:
             file = file_list.get(c, file_id)
-        path = None if file is None else self._files.run_folder(file.run_id) / file.path
-        if file is None or path is None or not path.is_file():
+        path = None if file is None else self._files.file_of_run(file.run_id, file.path)
+        if file is None or path is None:
             raise NotFound("the file has been removed")
         return path, Path(file.name).name
 

@@ -10,19 +10,31 @@ from lamplighter.store.tables import run_files
 
 def replace(c: sa.Connection, run_id: int, files: list[tuple[str, str, int, str]], now: datetime) -> None:
     """Make the run's list exactly these (name, type, size, path); a path that stays keeps its id."""
-    paths = [path for _, _, _, path in files]
-    c.execute(run_files.delete().where(run_files.c.run_id == run_id, run_files.c.path.not_in(paths)))
-    known = set(c.execute(sa.select(run_files.c.path).where(run_files.c.run_id == run_id)).scalars())
-    for name, file_type, size, path in files:
-        values = {"name": name, "file_type": file_type, "size": size, "created": now}
-        if path in known:
-            c.execute(
-                run_files.update()
-                .where(run_files.c.run_id == run_id, run_files.c.path == path)
-                .values(values)
-            )
-        else:
-            c.execute(run_files.insert().values(run_id=run_id, path=path, **values))
+    query = sa.select(run_files.c.path, run_files.c.id).where(run_files.c.run_id == run_id)
+    known = {path: file_id for path, file_id in c.execute(query)}  # noqa: C416 - rows, not pairs
+    rows = [
+        {"name": name, "file_type": file_type, "size": size, "created": now, "path": path}
+        for name, file_type, size, path in files
+    ]
+    gone = known.keys() - {row["path"] for row in rows}
+    if gone:
+        c.execute(
+            run_files.delete().where(run_files.c.id == sa.bindparam("key")),
+            [{"key": known[path]} for path in gone],
+        )
+    stays = [row | {"key": known[str(row["path"])]} for row in rows if row["path"] in known]
+    if stays:
+        c.execute(
+            run_files.update()
+            .where(run_files.c.id == sa.bindparam("key"))
+            .values(
+                size=sa.bindparam("size"), created=sa.bindparam("created", type_=run_files.c.created.type)
+            ),
+            [{"key": row["key"], "size": row["size"], "created": now} for row in stays],
+        )
+    new = [row | {"run_id": run_id} for row in rows if row["path"] not in known]
+    if new:
+        c.execute(run_files.insert(), new)
 
 
 def of_run(c: sa.Connection, run_id: int) -> list[RunFile]:

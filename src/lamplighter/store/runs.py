@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from lamplighter.model import (
+    ACTIVE,
     ON_SERVER,
     Counters,
     Run,
@@ -25,6 +26,7 @@ from lamplighter.store.tables import agents, parallel_sets, runs, servers
 
 _COUNTERS = tuple(f.name for f in fields(Counters))
 _QUEUING = sa.text(f"runs.status = {RunStatus.QUEUING.value}")
+_OPEN = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
 _ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
 
 
@@ -60,6 +62,10 @@ def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[C
             server_id=server_id,
             message=None,
             start_time=now,
+            # What was asked of the attempt before is not asked of this one.
+            stop_cause=None,
+            stop_asked=None,
+            kill_asked=False,
         )
         .returning(runs.c.id, runs.c.attempt)
     )
@@ -121,9 +127,34 @@ def progress(c: sa.Connection, claim: Claim, counters: Counters) -> bool:
     return c.execute(query).rowcount == 1
 
 
-def ask_stop(c: sa.Connection, run_id: int, cause: StopCause, message: str, now: datetime) -> bool:
-    """Begin to stop a run that is on a server; False when it is not in a status to be stopped."""
-    return _move(c, run_id, RunStatus.STOPPING, None, stop_cause=cause.value, stop_asked=now, message=message)
+def ask_stop(c: sa.Connection, run_id: int, message: str, now: datetime) -> bool:
+    """Begin to stop a run that is on a server; False when it is not in a status to be stopped.
+
+    A run that is being stopped by its time-out is stopped as asked from now on: it will not be tried again.
+    """
+    asked = StopCause.ASKED.value
+    if _move(c, run_id, RunStatus.STOPPING, None, stop_cause=asked, stop_asked=now, message=message):
+        return True
+    query = (
+        runs.update()
+        .where(runs.c.id == run_id, runs.c.status == RunStatus.STOPPING.value)
+        .values(stop_cause=asked)
+    )
+    return c.execute(query).rowcount == 1
+
+
+def time_out(c: sa.Connection, claim: Claim, message: str, now: datetime) -> bool:
+    """Begin to stop an attempt that takes too long."""
+    cause = StopCause.TIMEOUT.value
+    return _move(
+        c,
+        claim.run_id,
+        RunStatus.STOPPING,
+        claim.attempt,
+        stop_cause=cause,
+        stop_asked=now,
+        message=message,
+    )
 
 
 def ask_kill(c: sa.Connection, run_id: int) -> bool:
@@ -211,11 +242,7 @@ def current(c: sa.Connection, claims: Collection[Claim]) -> dict[Claim, Run]:
 
 def status_counts(c: sa.Connection) -> dict[RunStatus, int]:
     """How many runs wait, queue and go at present."""
-    query = (
-        sa.select(runs.c.status, sa.func.count())
-        .where(sa.or_(_QUEUING, _ON_SERVER, runs.c.status == RunStatus.WAITING.value))
-        .group_by(runs.c.status)
-    )
+    query = sa.select(runs.c.status, sa.func.count()).where(_OPEN).group_by(runs.c.status)
     return {RunStatus(status): count for status, count in c.execute(query)}
 
 

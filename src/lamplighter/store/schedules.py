@@ -84,11 +84,17 @@ def of_agent(c: sa.Connection, agent_id: int) -> list[Schedule]:
 
 
 def due(
-    c: sa.Connection, *, after: datetime | None, until: datetime, limit: int, only: int | None = None
+    c: sa.Connection,
+    *,
+    after: datetime | None,
+    until: datetime,
+    limit: int,
+    only: int | None = None,
+    fires_each: bool | None = None,
 ) -> list[DueSchedule]:
     """Schedules to be fired in (after, until], longest due first, taken for this transaction.
 
-    ``only`` narrows it to one schedule id.
+    ``only`` narrows it to one schedule id, ``fires_each`` to those that catch up with every due time, or not.
     """
     query = (
         sa.select(schedules, agents.c.version.label("agent_version"), agents.c.is_archived)
@@ -101,6 +107,9 @@ def due(
         query = query.where(schedules.c.fire_at > after)
     if only is not None:
         query = query.where(schedules.c.id == only)
+    if fires_each is not None:
+        fires_all = schedules.c.catch_up == CatchUp.ALL.value
+        query = query.where(fires_all if fires_each else ~fires_all)
     return [
         DueSchedule(_schedule(row), row["agent_version"], row["is_archived"])
         for row in c.execute(locked(query)).mappings()

@@ -10,6 +10,7 @@ from enum import IntEnum, StrEnum
 import sqlalchemy as sa
 
 from lamplighter.model import (
+    ACTIVE,
     ON_SERVER,
     CatchUp,
     LogLevel,
@@ -314,6 +315,8 @@ sa.Index(
     sqlite_where=_QUEUING,
     postgresql_where=_QUEUING,
 )
+_OPEN = sa.text(f"status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
+sa.Index("ix_runs_open", runs.c.status, sqlite_where=_OPEN, postgresql_where=_OPEN)
 _WAITING = sa.text(f"status = {RunStatus.WAITING.value} AND ready_at IS NOT NULL")
 sa.Index("ix_runs_retry", runs.c.ready_at, sqlite_where=_WAITING, postgresql_where=_WAITING)
 _ON_SERVER = sa.text(f"status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")

@@ -318,6 +318,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("status IN (1, 2, 3, 5)"),
         )
         batch_op.create_index(
+            "ix_runs_open",
+            ["status"],
+            unique=False,
+            sqlite_where=sa.text("status IN (1, 2, 3, 4, 5, 12)"),
+            postgresql_where=sa.text("status IN (1, 2, 3, 4, 5, 12)"),
+        )
+        batch_op.create_index(
             "ix_runs_queue",
             [sa.literal_column("priority DESC"), "is_catch_up", "id"],
             unique=False,
