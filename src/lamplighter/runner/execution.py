@@ -315,13 +315,12 @@ class Execution:
         """The files that people can download, each as name, type, size, and path in the run's folder."""
         base = self._shop.files.run_folder(self._run.id)
         export = self._shop.files.export_folder(self._run.id)
+        # The checked JSON Lines are always there, for the API; a file of the run they are when asked for.
+        names = {"jsonl": JSONL, "csv": CSV}
+        exports = [export / names[kind] for kind in self._manifest.export.formats]
         found = [
             (path.name, kind, path.stat().st_size, str(path.relative_to(base)))
-            for path, kind in (
-                (export / JSONL, "Export"),
-                (export / CSV, "Export"),
-                (self._folder.log, "Log"),
-            )
+            for path, kind in (*((path, "Export") for path in exports), (self._folder.log, "Log"))
             if path.exists()
         ]
         for path in islice(plain_files(self._folder.files), MOST_FILES):

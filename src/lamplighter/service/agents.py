@@ -13,7 +13,7 @@ from lamplighter.files import Files
 from lamplighter.manifest import Manifest, read_manifest
 from lamplighter.model import Actor, Agent, AgentVersion
 from lamplighter.service.requests import AgentRequest
-from lamplighter.store import agents, schedules, sets
+from lamplighter.store import agents, runs, schedules, sets
 from lamplighter.store.database import Database
 
 _DEEPEST = 100  # levels of nested input: deep enough for people, and no stack of any reader overflows
@@ -84,6 +84,8 @@ class Agents:
                 for column in ("name", "description", "documentation", "start_url")
                 if (value := getattr(request, column)) is not None
             }
+            if manifest.agent.description is not None:
+                changes.setdefault("description", manifest.agent.description)
             self._check_name_is_free(c, agent.space_id, changes.get("name", agent.name), agent_id)
             changes |= {"config_type": manifest.config_type}
             self._next_version(c, agent, actor, request.comments, bundle, files, manifest, changes)
@@ -116,7 +118,7 @@ class Agents:
             agents.update(c, agent_id, {"is_archived": archived, "updated": self._clock.now()})
 
     def delete(self, agent_id: int) -> None:
-        """Take an agent and its schedules away; Conflict while one of its runs has not ended."""
+        """Take an agent, its schedules and its runs' files away; Conflict while a run has not ended."""
         with self._db.write() as c:
             agent_or_404(c, agent_id)
             if sets.any_open(c, agent_id):
@@ -124,6 +126,10 @@ class Agents:
             now = self._clock.now()
             schedules.delete_of_agent(c, agent_id, now)
             agents.update(c, agent_id, {"deleted": now})
+            run_ids = runs.ids_of_agent(c, agent_id)
+        for run_id in run_ids:
+            self._files.put_run_aside(run_id)
+        self._files.empty_trash()
 
     def _check_name_is_free(self, c: sa.Connection, space: int, name: str, own_id: int | None) -> None:
         other = agents.named(c, space, name)

@@ -92,7 +92,8 @@ class Runs:
         if run.status.is_terminal:
             raise Conflict(f"run {run.id} has ended already: {run.status.name.capitalize()}")
         now = self._clock.now()
-        if lifecycle.cancel(c, run, f"stopped by {who} before it started", now):
+        when = "while it waited for its retry" if run.attempt else "before it started"
+        if lifecycle.cancel(c, run, f"stopped by {who} {when}", now):
             return
         runs.ask_stop(c, run.id, f"stop asked by {who}", now)
 

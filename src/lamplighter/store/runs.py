@@ -213,6 +213,11 @@ def of_agent(c: sa.Connection, agent_id: int, limit: int, skip: int = 0) -> list
     return [_run(row) for row in c.execute(query).mappings()]
 
 
+def ids_of_agent(c: sa.Connection, agent_id: int) -> list[int]:
+    """The ids of all runs of an agent."""
+    return list(c.execute(sa.select(runs.c.id).where(runs.c.agent_id == agent_id)).scalars())
+
+
 def count_of_agent(c: sa.Connection, agent_id: int) -> int:
     """How many runs an agent has."""
     query = sa.select(sa.func.count()).select_from(runs).where(runs.c.agent_id == agent_id)

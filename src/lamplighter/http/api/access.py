@@ -108,5 +108,6 @@ _TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     500: "The run failed",
+    503: "Unavailable",
     504: "Timed out",
 }

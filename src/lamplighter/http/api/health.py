@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 import lamplighter
-from lamplighter.http.api.access import Use
+from lamplighter.http.api.access import Use, problems
 from lamplighter.http.api.shapes import HealthShape
 from lamplighter.triggers import TZDATA_VERSION
 
@@ -16,9 +16,9 @@ def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get("/health/ready")
+@router.get("/health/ready", responses=problems(503))
 def ready(use: Use) -> HealthShape:
-    """The server serves: its database answers."""
+    """The server does its work: its database answers, the scheduler and the runner are alive."""
     load = use.health.load()
     return HealthShape(
         status="ready",
