@@ -317,7 +317,7 @@ class Execution:
         export = self._shop.files.export_folder(self._run.id)
         # The checked JSON Lines are always there, for the API; a file of the run they are when asked for.
         names = {"jsonl": JSONL, "csv": CSV}
-        exports = [export / names[kind] for kind in self._manifest.export.formats]
+        exports = [export / names[kind] for kind in dict.fromkeys(self._manifest.export.formats)]
         found = [
             (path.name, kind, path.stat().st_size, str(path.relative_to(base)))
             for path, kind in (*((path, "Export") for path in exports), (self._folder.log, "Log"))
