@@ -37,11 +37,14 @@ def test_a_stop_while_a_time_out_ends_the_run_means_that_it_is_not_tried_again(s
 
 def test_file_names_in_any_encoding_are_kept_under_a_name_for_everybody(server: RunningServer) -> None:
     agent = server.agent(
-        "latin", FILES + "open(os.path.join(os.fsencode(files), b'caf\\xe9.html'), 'w').write('x')\n"
+        "latin",
+        FILES
+        + "folder = os.path.join(os.fsencode(files), b'\\xe9t\\xe9')\nos.mkdir(folder)\n"
+        + "open(os.path.join(folder, b'caf\\xe9.html'), 'w').write('x')\n",
     )
     ended = server.run(agent, isExclusive=True)
     assert ended["status"] == COMPLETED
-    assert "caf�.html" in names(server, agent, ended["id"])
+    assert "�t�/caf�.html" in names(server, agent, ended["id"])
     assert server.run(agent, isExclusive=True)["status"] == COMPLETED, "the agent is free again"
 
 

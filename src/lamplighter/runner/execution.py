@@ -9,13 +9,10 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -24,12 +21,13 @@ from lamplighter import lifecycle
 from lamplighter.clock import Clock
 from lamplighter.errors import LamplighterError
 from lamplighter.export.records import CSV, JSONL, MOST_COLUMNS, check_records, write_csv
-from lamplighter.files import MOST_FILES, AttemptFolder, Files, open_plain, plain_files
+from lamplighter.files import Files
 from lamplighter.manifest import Manifest
 from lamplighter.model import Counters, Run, RunStatus, StopCause
 from lamplighter.runner import process
+from lamplighter.runner.harvest import Progress, keep_leftovers, kept_files, read_report
 from lamplighter.runner.process import RunProcess
-from lamplighter.runner.verdict import Evidence, Report, counters_of, decide
+from lamplighter.runner.verdict import Evidence, counters_of, decide
 from lamplighter.store import agents, runs
 from lamplighter.store import files as file_list
 from lamplighter.store.database import Database
@@ -69,7 +67,7 @@ class Execution:
         self._manifest = Manifest.model_validate({"agent": {"run": ["unknown"]}})
         self._bundle = ""
         self._nudge = threading.Event()
-        self._progress = _Progress(self._folder)
+        self._progress = Progress(self._folder)
         self._next_progress = shop.clock.now()
 
     def control(self, run: Run | None) -> None:
@@ -276,23 +274,9 @@ class Execution:
         formats = self._manifest.export.formats
         if "csv" in formats and 0 < len(columns) <= MOST_COLUMNS:
             write_csv(export / JSONL, export / CSV, columns)
-        self._keep_leftovers()
-        shutil.rmtree(self._folder.work, ignore_errors=True)
-
-    def _keep_leftovers(self) -> None:
-        """Move files that the agent made in its working directory (a feed, say) to those it wants kept."""
         own = set(self._shop.files.bundle_names(self._bundle))
-        for path in plain_files(self._folder.work):
-            relative = path.relative_to(self._folder.work)
-            hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
-            target = self._folder.files / relative
-            if hidden or str(relative) in own or target.exists():
-                continue
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                path.rename(target)
-            except OSError as problem:
-                self._say(f"{relative} could not be kept: {problem}")
+        keep_leftovers(self._folder, own, self._say)
+        shutil.rmtree(self._folder.work, ignore_errors=True)
 
     def _conclude(
         self, verdict: lifecycle.Verdict, counters: Counters, files: list[tuple[str, str, int, str]] | None
@@ -318,16 +302,13 @@ class Execution:
         # The checked JSON Lines are always there, for the API; a file of the run they are when asked for.
         names = {"jsonl": JSONL, "csv": CSV}
         exports = [export / names[kind] for kind in dict.fromkeys(self._manifest.export.formats)]
-        found = [
-            (path.name, kind, path.stat().st_size, str(path.relative_to(base)))
-            for path, kind in (*((path, "Export") for path in exports), (self._folder.log, "Log"))
+        own = [*((path, path.name, "Export") for path in exports), (self._folder.log, "log.txt", "Log")]
+        kept = ((p, str(p.relative_to(self._folder.files)), "File") for p in kept_files(self._folder))
+        return [
+            (name, kind, path.stat().st_size, str(path.relative_to(base)))
+            for path, name, kind in (*own, *kept)
             if path.exists()
         ]
-        for path in islice(plain_files(self._folder.files), MOST_FILES):
-            path = _with_a_name_for_everybody(path)  # noqa: PLW2901 - the same file, perhaps renamed
-            name = str(path.relative_to(self._folder.files))
-            found.append((name, "File", path.stat().st_size, str(path.relative_to(base))))
-        return found
 
     def _never_began(self) -> None:
         with self._shop.db.write() as c:
@@ -400,66 +381,3 @@ class _Guard:
         reason = str(problem) if known else f"{type(problem).__name__}: {problem}"
         self._execution.give_up(f"could not be carried out: {reason}")
         return True
-
-
-class _Progress:
-    """Counts the records of a running attempt, each line once."""
-
-    def __init__(self, folder: AttemptFolder) -> None:
-        self._folder = folder
-        self._offset = 0
-        self._lines = 0
-        self._last: Counters | None = None
-
-    def counters(self, inputs: int) -> Counters | None:
-        """The counts so far; None when they have not changed since they were last asked for."""
-        file = open_plain(self._folder.records)
-        if file is not None:
-            with file:
-                file.seek(self._offset)
-                while chunk := file.read(1 << 20):
-                    self._lines += chunk.count(b"\n")
-                    self._offset += len(chunk)
-        report = read_report(self._folder.report)
-        counters = Counters(
-            data_count=self._lines,
-            error_count=report.count("errors"),
-            page_count=report.count("pages"),
-            dynamic_page_count=report.count("dynamicPages"),
-            request_count=report.count("requests"),
-            input_count=inputs,
-            traffic=report.count("traffic"),
-        )
-        if counters == self._last:
-            return None
-        self._last = counters
-        return counters
-
-
-def read_report(path: Path) -> Report:
-    """The report that an agent wrote, or an empty one when there is none that can be read."""
-    file = open_plain(path)
-    if file is None:
-        return Report()
-    with file:
-        text = file.read(_LARGEST_REPORT + 1)
-    try:
-        if len(text) > _LARGEST_REPORT:
-            raise ValueError  # noqa: TRY301 - told like any other report that cannot be read
-        document: Mapping[str, Any] = json.loads(text)
-    except (ValueError, RecursionError):
-        return Report(problems=("the agent's report is not valid JSON, or is larger than 4 MiB",))
-    return Report.of(document)
-
-
-def _with_a_name_for_everybody(path: Path) -> Path:
-    """The same file under a name that is UTF-8: agents take names from addresses in any encoding."""
-    name = os.fsencode(path.name).decode("utf-8", "replace")
-    parent = path.parent
-    if any(_is_strange(part) for part in parent.parts):
-        return path  # told with an escape; only its name in lists is affected
-    return path if name == path.name else path.rename(parent / name)
-
-
-def _is_strange(text: str) -> bool:
-    return text != os.fsencode(text).decode("utf-8", "replace")
