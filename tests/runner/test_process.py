@@ -143,7 +143,10 @@ def test_the_agent_starts_with_no_signal_blocked_or_ignored(attempt: Attempt) ->
         ending(attempt.start("/bin/grep", "-E", "SigBlk|SigIgn", "/proc/self/status"))
     finally:
         signal.signal(signal.SIGHUP, before)
-    assert [line.split()[1] for line in attempt.log().splitlines()] == ["0" * 16] * 2
+    masks = [int(line.split()[1], 16) for line in attempt.log().splitlines()]
+    # The C library keeps 32 and 33 to itself: how they are set comes from whoever started the tests (make, say).
+    ours = sum(1 << number - 1 for number in signal.valid_signals())
+    assert [mask & ours for mask in masks] == [0, 0]
 
 
 def test_a_hundred_megabytes_of_log_arrive_to_the_byte(attempt: Attempt) -> None:
