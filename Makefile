@@ -12,7 +12,7 @@ demo: $(VENV)/.demo-ready  ## the product at work on real input, until Ctrl-C
 	@$(BIN)/python -m lamplighter.demo
 
 test: $(VENV)/.dev-ready  ## all tests, on all processors
-	@$(BIN)/pytest -n auto --dist loadfile
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev-ready  ## lint, format, types, import boundaries
 	$(BIN)/ruff check .

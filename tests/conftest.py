@@ -31,3 +31,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A real server for the tests of one module."""
     with RunningServer(tmp_path_factory.mktemp("server") / "data") as running:
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that it does not go on alone at the end."""
+    items.sort(key=lambda item: "simulation" not in item.path.parts)
