@@ -1,5 +1,6 @@
 """A real server in a process of its own, and a client for it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -98,6 +99,15 @@ class RunningServer:
         if self._process is not None:
             self._end(signal.SIGTERM)
         self.http.close()
+        self._end_runs_that_outlived_it()
+
+    def _end_runs_that_outlived_it(self) -> None:
+        """A run goes on without its server; without its test it shall not."""
+        for file in self.data.glob("runs/*/*/attempt-*/process.json"):
+            pid = int(json.loads(file.read_bytes()).get("pid", 0))
+            command = Path(f"/proc/{pid}/cmdline")
+            if command.exists() and str(file.parent).encode() in command.read_bytes():
+                os.kill(pid, signal.SIGUSR1)
 
     # --- shortcuts of the API ---
 
