@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 from lamplighter.errors import Conflict
 from lamplighter.store.database import Database
-from lamplighter.store.migrations import migrate
+from lamplighter.store.migrations import configuration, migrate
 from lamplighter.store.tables import metadata
 
 
 def schema(db: Database) -> dict[str, list[str]]:
     """Each table and index as the sorted clauses of its definition."""
-    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%'"
+    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%' AND name NOT LIKE 'sqlite%'"
     with db.read() as c:
         return {
             name: sorted(re.split(r",\s*(?=CONSTRAINT|\w+ [A-Z]+)", " ".join(sql.split()).rstrip(") ")))
@@ -44,3 +45,11 @@ def test_a_database_of_a_newer_version_is_refused(db: Database) -> None:
         c.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(Conflict, match="newer version of Lamplighter"):
         migrate(db)
+
+
+def test_the_first_migration_can_be_taken_back(db: Database) -> None:
+    with db.write() as c:
+        command.downgrade(configuration(c), "base")
+    assert schema(db) == {}
+    migrate(db)
+    assert "runs" in schema(db)

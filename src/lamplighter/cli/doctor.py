@@ -8,7 +8,7 @@ import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from lamplighter.cli.output import as_json, hint, size, table
 from lamplighter.cli.session import Json, default_data, find_key, server_url
 from lamplighter.cli.times import lasting, read
 from lamplighter.client import ApiError, CannotConnect, Client, Health, is_local
+from lamplighter.clock import SystemClock
 from lamplighter.errors import LamplighterError
 
 _MOST_CLOCK_DIFFERENCE = 5.0
@@ -88,7 +89,7 @@ def _server(url: str) -> Iterator[Check]:
 
 
 def _readiness(client: Client) -> Iterator[Check]:
-    asked = datetime.now(UTC)
+    asked = SystemClock().now()
     try:
         health = client.ready()
     except ApiError as problem:
@@ -96,7 +97,7 @@ def _readiness(client: Client) -> Iterator[Check]:
         return
     yield Check("ready", OK, f"{health['runsGoing']} runs going, {health['runsWaiting']} waiting")
     yield _version(health)
-    yield _clock(health, asked, datetime.now(UTC))
+    yield _clock(health, asked, SystemClock().now())
     yield _tzdata(health)
 
 
@@ -152,7 +153,7 @@ def _expiry(client: Client, key: str, source: str) -> Check:
         known = [one for one in client.api_keys() if key.startswith(one["prefix"]) and one["revoked"] is None]
     except ApiError:  # only administrators may look
         known = []
-    left = [int((read(one["expires"]) - datetime.now(UTC)).total_seconds()) for one in known]
+    left = [int((read(one["expires"]) - SystemClock().now()).total_seconds()) for one in known]
     if len(left) == 1 and left[0] < _SOON:
         return Check(
             "API key",

@@ -1,6 +1,6 @@
 """``lamplighter key …``"""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Annotated
 
 import typer
@@ -9,6 +9,7 @@ from lamplighter.cli.output import as_json, hint, on_terminal, say, table
 from lamplighter.cli.session import Json, Yes, confirm, connect
 from lamplighter.cli.times import iso, parse_moment, parse_seconds, read, shown
 from lamplighter.client import Key
+from lamplighter.clock import SystemClock
 from lamplighter.errors import InvalidInput, NotFound
 
 app = typer.Typer()
@@ -41,7 +42,7 @@ def create(
 
 
 def _expiry(text: str) -> str:
-    now = datetime.now(UTC)
+    now = SystemClock().now()
     try:
         return iso(now + timedelta(seconds=parse_seconds(text, "--expires")))
     except (InvalidInput, OverflowError):
@@ -73,7 +74,7 @@ def list_(json: Json = False) -> None:
 def _state(key: Key) -> str:
     if key["revoked"] is not None:
         return "revoked"
-    expired = read(key["expires"]) <= datetime.now(UTC)
+    expired = read(key["expires"]) <= SystemClock().now()
     return "expired" if expired else read(key["expires"]).astimezone().strftime("%Y-%m-%d")
 
 

@@ -9,7 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -19,6 +19,7 @@ import typer
 
 from lamplighter.cli.session import keep_said
 from lamplighter.cli.times import parse_every, parse_moment, parse_seconds, zone_of
+from lamplighter.clock import SystemClock
 from lamplighter.errors import InvalidInput
 
 Command = Callable[..., None]
@@ -221,7 +222,7 @@ class TimingOptions:
     def timing(self, timezone: str | None = None) -> dict[str, Any]:
         """The timing that was given, as the API names it; times are read in the schedule's zone."""
         self.trigger_given()
-        zone, now = zone_of(self.timezone or timezone or "UTC"), datetime.now(UTC)
+        zone, now = zone_of(self.timezone or timezone or "UTC"), SystemClock().now()
 
         def moment(text: str | None, field: str) -> str | None:
             return None if text is None else parse_moment(text, zone, now, field)

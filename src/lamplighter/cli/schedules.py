@@ -1,6 +1,6 @@
 """``lamplighter schedule …``"""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +21,7 @@ from lamplighter.cli.session import (
 from lamplighter.cli.times import distance, lasting, parse_moment, read, shown, zone_of
 from lamplighter.cli.why import why
 from lamplighter.client import PlannedFire, Preview, Schedule
+from lamplighter.clock import SystemClock
 from lamplighter.errors import InvalidInput
 
 app = typer.Typer()
@@ -133,7 +134,9 @@ def preview(
         raise InvalidInput.of("", _NEEDS_TRIGGER)
     body: dict[str, Any] = {**options.body(), "count": count}
     if after is not None:
-        body["after"] = parse_moment(after, zone_of(options.timezone or "UTC"), datetime.now(UTC), "--after")
+        body["after"] = parse_moment(
+            after, zone_of(options.timezone or "UTC"), SystemClock().now(), "--after"
+        )
     with connect() as client:
         planned = client.preview(body)
     if json:
@@ -223,7 +226,7 @@ def _next(s: Schedule, *, brief: bool = False) -> str:
         return "by hand only" if s["scheduleType"] == _NO_TRIGGER else "finished"
     moment = read(s["nextRunTime"])
     text = shown(s["nextRunTime"], zone_of(s["timezone"]))
-    return text if brief else f"{text}, {distance(moment, datetime.now(UTC))}"
+    return text if brief else f"{text}, {distance(moment, SystemClock().now())}"
 
 
 def _settings(s: Schedule) -> list[tuple[str, Any]]:

@@ -4,7 +4,7 @@ Every due time has a row in the ledger, so a row is the answer. Where there is n
 the schedule was not there, not enabled or another one then; what is true is found out and said.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ from lamplighter.cli.output import as_json, counted, facts, hint, say, status_na
 from lamplighter.cli.session import AgentWord, Json, ScheduleWord, connect, quoted, the_agent, the_schedule
 from lamplighter.cli.times import Span, distance, iso, parse, read, shown_moment, zone_of
 from lamplighter.client import Agent, ApiError, Client, Fire, Run, Schedule
+from lamplighter.clock import SystemClock
 
 _MILLISECOND = timedelta(milliseconds=1)
 _MOST = 1000
@@ -48,7 +49,7 @@ def why(
         owner = the_agent(client, agent)
         found = the_schedule(client, owner, schedule)
         if when:
-            spans = parse(" ".join(when), zone_of(found["timezone"]), datetime.now(UTC))
+            spans = parse(" ".join(when), zone_of(found["timezone"]), SystemClock().now())
             _tell_about(client, owner, found, spans, json=json)
         else:
             fires = client.fires(owner["id"], found["id"], limit=limit)
@@ -66,7 +67,7 @@ def _list(owner: Agent, s: Schedule, fires: list[Fire], *, json: bool) -> None:
         return
     if s["isEnabled"] and s["nextRunTime"]:
         moment = read(s["nextRunTime"])
-        due = f"{shown_moment(moment, zone)}, {distance(moment, datetime.now(UTC))}"
+        due = f"{shown_moment(moment, zone)}, {distance(moment, SystemClock().now())}"
         hint(f"No due time has come yet. The first one: {due}")
     elif s["scheduleType"] == _BY_HAND:
         hint(f"It has no trigger: `lamplighter schedule run {quoted(owner['name'])} {s['id']}` starts it.")
@@ -157,7 +158,7 @@ class Absence:
         self._s = schedule
         self._due = due
         self._span = span
-        self._now = datetime.now(UTC)
+        self._now = SystemClock().now()
         self._zone = zone_of(schedule["timezone"])
 
     def told(self) -> list[str]:

@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from rich.text import Text
 
 from lamplighter.cli.pack import pack
 from lamplighter.client import ENDED, STATUS_NAMES, SUCCEEDED, Client, Run, Schedule
+from lamplighter.clock import SystemClock
 from lamplighter.demo.site import BookShop
 from lamplighter.errors import LamplighterError
 
@@ -131,7 +132,7 @@ def _deploy(console: Console, client: Client) -> int:
 
 def _add_schedules(console: Console, client: Client, agent: int, shop: str) -> None:
     """The three documented kinds of requests; only the times are moved into the future."""
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = SystemClock().now().replace(microsecond=0)
     inputs = json.dumps({"start_url": shop})
     mystery = json.dumps({"start_url": shop, "category": "Mystery"})
     bodies: list[dict[str, Any]] = [
@@ -230,7 +231,7 @@ class _Watch:
             )
 
     def _say(self, kind: str, name: str, what: str, *, style: str) -> None:
-        now = datetime.now(UTC).strftime("%H:%M:%S")
+        now = SystemClock().now().strftime("%H:%M:%S")
         self._console.print(Text(f"{now}  {kind:<5}{name:<18}{what}"), style=style)
 
 

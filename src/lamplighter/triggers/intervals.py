@@ -4,6 +4,7 @@ Always computed from the anchor and never from the fire before, so nothing drift
 January is the last day of February, two months after it is 31 March.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date
 
@@ -39,12 +40,10 @@ class ElapsedFires:
 NEVER = ElapsedFires(start=0, step=1, times=0)
 
 
-@dataclass(frozen=True, slots=True)
-class DayWalls:
-    """The wall times ``anchor + k · days`` for k from 1; the anchor itself is an instant, not a wall time."""
+class _SteppedWalls(ABC):
+    """Wall times numbered by k from 1 on; a kind of step says which is the k-th, and which the last one by then."""
 
-    anchor: int
-    days: int
+    __slots__ = ()
 
     def first_from(self, wall: int) -> int | None:
         return self._at(max(1, self._index(wall - 1) + 1))
@@ -56,8 +55,23 @@ class DayWalls:
     def count(self, first: int, last: int) -> int:
         return max(0, max(0, self._index(last)) - max(0, self._index(first - 1)))
 
+    @abstractmethod
     def _index(self, wall: int) -> int:
         """The greatest k whose wall time is not above ``wall``."""
+
+    @abstractmethod
+    def _at(self, k: int) -> int | None:
+        """The k-th wall time, or None when it lies beyond all time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayWalls(_SteppedWalls):
+    """The wall times ``anchor + k · days`` for k from 1; the anchor itself is an instant, not a wall time."""
+
+    anchor: int
+    days: int
+
+    def _index(self, wall: int) -> int:
         return (wall - self.anchor) // (self.days * DAY)
 
     def _at(self, k: int) -> int | None:
@@ -66,24 +80,13 @@ class DayWalls:
 
 
 @dataclass(frozen=True, slots=True)
-class MonthWalls:
+class MonthWalls(_SteppedWalls):
     """The wall times ``anchor + k · months`` for k from 1; the last day of a shorter month."""
 
     anchor: int
     months: int
 
-    def first_from(self, wall: int) -> int | None:
-        return self._at(max(1, self._index(wall - 1) + 1))
-
-    def last_upto(self, wall: int) -> int | None:
-        k = self._index(wall)
-        return None if k < 1 else self._at(k)
-
-    def count(self, first: int, last: int) -> int:
-        return max(0, max(0, self._index(last)) - max(0, self._index(first - 1)))
-
     def _index(self, wall: int) -> int:
-        """The greatest k whose wall time is not above ``wall``."""
         now, start = _date_of(wall), _date_of(self.anchor)
         k = (12 * (now.year - start.year) + now.month - start.month) // self.months
         reached = self._at(k)

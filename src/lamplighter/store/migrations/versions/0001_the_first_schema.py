@@ -379,6 +379,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("status IN (1, 2, 3, 5)"),
             postgresql_where=sa.text("status IN (1, 2, 3, 5)"),
         )
+        batch_op.drop_index(
+            "ix_runs_open",
+            sqlite_where=sa.text("status IN (1, 2, 3, 4, 5, 12)"),
+            postgresql_where=sa.text("status IN (1, 2, 3, 4, 5, 12)"),
+        )
         batch_op.drop_index("ix_runs_agent")
 
     op.drop_table("runs")
