@@ -15,7 +15,10 @@ from lamplighter.store.tables import metadata
 
 def schema(db: Database) -> dict[str, list[str]]:
     """Each table and index as the sorted clauses of its definition."""
-    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%' AND name NOT LIKE 'sqlite%'"
+    query = (
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        " AND name NOT LIKE 'alembic%' AND name NOT LIKE 'sqlite%'"
+    )
     with db.read() as c:
         return {
             name: sorted(re.split(r",\s*(?=CONSTRAINT|\w+ [A-Z]+)", " ".join(sql.split()).rstrip(") ")))
