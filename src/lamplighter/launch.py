@@ -205,6 +205,7 @@ def _run_rows(a: _Admitted, set_id: int, parts: list[str], now: datetime) -> lis
                 "status": status.value,
                 "message": message,
                 "priority": a.launch.settings.priority,
+                "server_group_id": a.launch.settings.server_group_id,
                 "is_catch_up": entry is not None and entry.outcome is Outcome.LATE,
                 "input_json": text,
                 "created": now,

@@ -30,6 +30,7 @@ class AgentSection(_Section):
     description: str | None = None
     spider: Word | None = None
     run: Annotated[list[Word], Field(min_length=1)] | None = None
+    requirements: list[Word] = []
 
     @model_validator(mode="after")
     def _one_way_to_run(self) -> "AgentSection":
@@ -48,17 +49,30 @@ class InputSection(_Section):
 
 
 class SuccessSection(_Section):
-    """What a run must reach to be a Success; without any of these it is Completed."""
+    """What a run must reach to be a Success; without any criterion it is Completed.
+
+    ``record_schema`` (``schema`` in the file) is a JSON Schema for every record, or the path of one in the
+    bundle. ``baseline`` says what it means when a run extracts far less than the good ones before.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
 
     min_records: Annotated[int, Field(ge=0)] | None = None
     max_errors: Annotated[int, Field(ge=0)] | None = None
     required_fields: list[Word] = []
+    record_schema: Annotated[dict[str, Any] | Word | None, Field(alias="schema")] = None
+    baseline: Literal["warn", "fail", "off"] = "warn"
+
+    @property
+    def has_criteria(self) -> bool:
+        """Whether anything is asked of a run, so that it can be a Success."""
+        return self.model_dump(exclude={"baseline"}) != SuccessSection().model_dump(exclude={"baseline"})
 
 
 class ExportSection(_Section):
     """The formats in which records are exported."""
 
-    formats: Annotated[list[Literal["jsonl", "csv"]], Field(min_length=1)] = ["jsonl", "csv"]
+    formats: Annotated[list[Literal["jsonl", "csv", "parquet"]], Field(min_length=1)] = ["jsonl", "csv"]
 
 
 class LimitsSection(_Section):
@@ -73,7 +87,7 @@ class Manifest(_Section):
 
     agent: AgentSection
     inputs: dict[str, InputSection] = {}
-    success: SuccessSection | None = None
+    success: SuccessSection = SuccessSection()
     export: ExportSection = ExportSection()
     limits: LimitsSection = LimitsSection()
 

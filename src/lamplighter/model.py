@@ -153,6 +153,23 @@ class LogMode(StrEnum):
     TEXT_AND_HTML = "TextAndHtml"
 
 
+class Rotation(StrEnum):
+    """How the requests of a run are shared out among the proxies of a pool."""
+
+    ROUND_ROBIN = "RoundRobin"
+    RANDOM = "Random"
+    STICKY = "Sticky"
+
+
+class NotificationEvent(StrEnum):
+    """What a person can be told of."""
+
+    FAILURE = "failure"
+    RECOVERY = "recovery"
+    DID_NOT_RUN = "didNotRun"
+    VOLUME_DROP = "volumeDrop"
+
+
 class SetState(StrEnum):
     """The state of a parallel set: held by an exclusive one, going, or over."""
 
@@ -337,6 +354,7 @@ class Run:
     start_time: datetime | None
     end_time: datetime | None
     counters: Counters = field(default_factory=Counters)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Evidence:
     is_spider: bool = False
 
 
-def decide(evidence: Evidence, success: SuccessSection | None) -> Verdict:
+def decide(evidence: Evidence, success: SuccessSection) -> Verdict:
     """The status and the message that says what decided.
 
     A stop that was asked for makes it Stopped; else the first of these makes it a Failure: the time-out, the
@@ -64,10 +64,10 @@ def decide(evidence: Evidence, success: SuccessSection | None) -> Verdict:
     summary = summarise(evidence)
     if evidence.stop_cause is StopCause.ASKED:
         return Verdict(RunStatus.STOPPED, f"stopped as asked; {summary}")
-    failure = _failure(evidence) or (_unmet(evidence, success) if success is not None else None)
+    failure = _failure(evidence) or _unmet(evidence, success)
     if failure is not None:
         return Verdict(RunStatus.FAILURE, f"{failure}; {summary}")
-    if success is not None:
+    if success.has_criteria:
         return Verdict(RunStatus.SUCCESS, f"met its success criteria; {summary}")
     return Verdict(RunStatus.COMPLETED, f"finished; {summary}")
 

@@ -174,7 +174,7 @@ class Agents:
                 "comments": comments,
                 "file_size": sum(map(len, files.values())),
                 "bundle": bundle,
-                "manifest": manifest.model_dump(mode="json"),
+                "manifest": manifest.model_dump(mode="json", by_alias=True),
             },
         )
 

@@ -292,13 +292,12 @@ def _select() -> sa.Select[Any]:
     )
 
 
-# `priority` stands in both tables with one value; a run's own copy serves the index of the queue.
+# `priority` and `server_group_id` stand in both tables with one value; a run's own copies serve its queue.
 _SETTINGS_OF_SET = (
     "parallelism",
     "parallel_max_concurrency",
     "parallel_export",
     "proxy_pool_id",
-    "server_group_id",
     "log_level",
     "log_mode",
     "is_exclusive",
@@ -338,4 +337,5 @@ def _run(row: sa.RowMapping) -> Run:
         start_time=row["start_time"],
         end_time=row["end_time"],
         counters=Counters(**{name: row[name] for name in _COUNTERS}),
+        warnings=tuple(row["warnings"] or ()),
     )

@@ -17,6 +17,7 @@ from lamplighter.model import (
     LogMode,
     Outcome,
     ParallelExport,
+    Rotation,
     RunStatus,
     ScheduleType,
     SetState,
@@ -237,10 +238,19 @@ parallel_sets = _table(
     sa.Column("size", sa.Integer, nullable=False),
     *_settings_columns(),
     sa.Column("created", Instant, nullable=False),
+    # Which attempts of its runs are merged in its combined export; null when it has none, or one is to be made.
+    sa.Column("combined", sa.Text),
+    sa.Column("combine_at", Instant),
     sa.ForeignKeyConstraint(
         ["agent_id", "agent_version"], ["agent_versions.agent_id", "agent_versions.version"]
     ),
     _one_of("state", SetState),
+)
+sa.Index(
+    "ix_parallel_sets_combine_at",
+    parallel_sets.c.combine_at,
+    sqlite_where=parallel_sets.c.combine_at.is_not(None),
+    postgresql_where=parallel_sets.c.combine_at.is_not(None),
 )
 sa.Index(
     "ix_parallel_sets_open",
@@ -297,6 +307,10 @@ runs = _table(
     sa.Column("input_count", sa.BigInteger, nullable=False, default=0),
     sa.Column("export_count", sa.BigInteger, nullable=False, default=0),
     sa.Column("traffic", sa.BigInteger, nullable=False, default=0),
+    # A copy of the set's, for the queue of each group.
+    sa.Column("server_group_id", sa.Integer),
+    # What a person should know of a run that ended well all the same, as a JSON list of sentences.
+    sa.Column("warnings", sa.JSON),
     sa.UniqueConstraint("set_id", "sequence"),
     sa.CheckConstraint(
         f"status IN ({', '.join(str(s.value) for s in RunStatus if s is not RunStatus.INVALID)})",
@@ -332,4 +346,147 @@ run_files = _table(
     sa.Column("created", Instant, nullable=False),
     sa.Column("path", sa.Text, nullable=False),
     sa.UniqueConstraint("run_id", "path"),
+)
+
+# What a run's records and its agent's statistics were like: what later runs are compared with.
+run_statistics = _table(
+    "run_statistics",
+    sa.Column("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("fields", sa.JSON, nullable=False),
+    sa.Column("stats", sa.JSON, nullable=False),
+)
+run_statistics.dialect_options["sqlite"]["autoincrement"] = False
+
+secrets = _table(
+    "secrets",
+    _id(),
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant, nullable=False),
+    sa.UniqueConstraint("space_id", "name"),
+)
+
+proxy_pools = _table(
+    "proxy_pools",
+    _id(),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("rotation", sa.Text, nullable=False),
+    # Whose turn it is, when they take turns.
+    sa.Column("turn", sa.BigInteger, nullable=False, default=0),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant, nullable=False),
+    _one_of("rotation", Rotation),
+)
+
+proxies = _table(
+    "proxies",
+    _id(),
+    sa.Column("pool_id", sa.ForeignKey("proxy_pools.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    # Scheme, host and port; the user name and password are sealed apart from it.
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("sealed_credentials", sa.Text),
+    sa.Index("ix_proxies_pool", "pool_id", "position"),
+)
+
+# The row with the empty host is about the proxy as such.
+proxy_health = _table(
+    "proxy_health",
+    sa.Column("proxy_id", sa.ForeignKey("proxies.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("host", sa.Text, primary_key=True),
+    sa.Column("requests", sa.BigInteger, nullable=False, default=0),
+    sa.Column("failures", sa.BigInteger, nullable=False, default=0),
+    sa.Column("failures_in_row", sa.Integer, nullable=False, default=0),
+    sa.Column("traffic", sa.BigInteger, nullable=False, default=0),
+    sa.Column("rested_until", Instant),
+    sa.Column("last_error", sa.Text),
+    sa.Column("last_used", Instant),
+)
+proxy_health.dialect_options["sqlite"]["autoincrement"] = False
+
+server_groups = _table(
+    "server_groups",
+    _id(),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("description", sa.Text),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant, nullable=False),
+)
+
+server_group_servers = _table(
+    "server_group_servers",
+    sa.Column("group_id", sa.ForeignKey("server_groups.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("server_id", sa.ForeignKey("servers.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+server_group_servers.dialect_options["sqlite"]["autoincrement"] = False
+
+notification_rules = _table(
+    "notification_rules",
+    _id(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    # At most one of the two: without, the rule is for the whole space.
+    sa.Column("agent_id", sa.ForeignKey("agents.id")),
+    sa.Column("schedule_id", sa.ForeignKey("schedules.id")),
+    sa.Column("events", sa.JSON, nullable=False),
+    sa.Column("sealed_targets", sa.Text, nullable=False),
+    sa.Column("is_enabled", sa.Boolean, nullable=False),
+    # How long after the due time a run must have ended, for "did not run by".
+    sa.Column("within_seconds", sa.Integer, nullable=False),
+    # At most one message about the same thing in this time.
+    sa.Column("quiet_seconds", sa.Integer, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant, nullable=False),
+    sa.CheckConstraint("agent_id IS NULL OR schedule_id IS NULL", name="scope"),
+)
+
+# Messages to be sent, written in the transaction that makes them necessary.
+notifications = _table(
+    "notifications",
+    _id(),
+    sa.Column(
+        "rule_id",
+        sa.ForeignKey("notification_rules.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    sa.Column("event", sa.Text, nullable=False),
+    # What it is about: the same subject is not told again while the rule is quiet.
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("next_try", Instant),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("sent", Instant),
+    sa.Column("error", sa.Text),
+    sa.Index("ix_notifications_subject", "rule_id", "event", "subject", "created"),
+)
+sa.Index(
+    "ix_notifications_next_try",
+    notifications.c.next_try,
+    sqlite_where=notifications.c.next_try.is_not(None),
+    postgresql_where=notifications.c.next_try.is_not(None),
+)
+
+# How long things are kept; null means for ever. The row without an agent is the space's own.
+retention = _table(
+    "retention",
+    _id(),
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("agent_id", sa.ForeignKey("agents.id"), unique=True),
+    *(
+        sa.Column(f"{what}_{limit}", sa.Integer)
+        for what in ("runs", "logs", "files")
+        for limit in ("days", "count")
+    ),
+    sa.Column("updated", Instant, nullable=False),
+)
+sa.Index(
+    "uq_retention_space",
+    retention.c.space_id,
+    unique=True,
+    sqlite_where=retention.c.agent_id.is_(None),
+    postgresql_where=retention.c.agent_id.is_(None),
 )
