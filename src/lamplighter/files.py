@@ -72,6 +72,16 @@ class AttemptFolder:
         return self.path / "report.json"
 
     @property
+    def snapshots(self) -> Path:
+        """Pages that the agent kept for people, when the log mode asks for them."""
+        return self.path / "snapshots"
+
+    @property
+    def evidence(self) -> Path:
+        """What explains a failure: the page that failed, and what was gathered afterwards."""
+        return self.path / "evidence"
+
+    @property
     def work(self) -> Path:
         """The agent's working directory."""
         return self.path / "work"

@@ -17,10 +17,14 @@ _chance = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a run ended and the sentence that says what decided it."""
+    """How a run ended and the sentence that says what decided it.
+
+    ``warnings`` are sentences that a person should read although the run ended well.
+    """
 
     status: RunStatus
     message: str
+    warnings: tuple[str, ...] = ()
 
 
 def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, now: datetime) -> bool:
@@ -31,7 +35,7 @@ def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, n
     claim = Claim(run.id, run.attempt)
     if run.stop_cause is StopCause.ASKED and verdict.status is not RunStatus.STOPPED:
         # Whatever the attempt came to, even that its server was lost: what was asked for counts.
-        verdict = Verdict(RunStatus.STOPPED, f"stopped as asked; {verdict.message}")
+        verdict = Verdict(RunStatus.STOPPED, f"stopped as asked; {verdict.message}", verdict.warnings)
     if verdict.status is RunStatus.FAILURE and planner.may_retry(run):
         ready_at = planner.retry_at(run, now, _chance)
         when = "at once" if ready_at is None else f"at {ready_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -39,7 +43,9 @@ def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, n
         message = f"attempt {run.attempt} failed: {verdict.message}; {number} {when}"
         changed = runs.retry(c, claim, message, counters, ready_at)
     else:
-        changed = runs.finish(c, claim, verdict.status, verdict.message, counters, now)
+        changed = runs.finish(
+            c, claim, verdict.status, verdict.message, counters, now, verdict.warnings
+        )
     if changed:
         settle_set(c, run.set_id, run.agent_id, now)
         agents.touch(c, run.agent_id, now)

@@ -66,6 +66,7 @@ def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[C
             stop_cause=None,
             stop_asked=None,
             kill_asked=False,
+            warnings=None,
         )
         .returning(runs.c.id, runs.c.attempt)
     )
@@ -89,10 +90,25 @@ def export(c: sa.Connection, claim: Claim) -> bool:
 
 
 def finish(
-    c: sa.Connection, claim: Claim, status: RunStatus, message: str, counters: Counters, now: datetime
+    c: sa.Connection,
+    claim: Claim,
+    status: RunStatus,
+    message: str,
+    counters: Counters,
+    now: datetime,
+    warnings: Sequence[str] = (),
 ) -> bool:
     """The attempt has ended and so has the run."""
-    return _move(c, claim.run_id, status, claim.attempt, message=message, end_time=now, **asdict(counters))
+    return _move(
+        c,
+        claim.run_id,
+        status,
+        claim.attempt,
+        message=message,
+        end_time=now,
+        warnings=list(warnings) or None,
+        **asdict(counters),
+    )
 
 
 def retry(
