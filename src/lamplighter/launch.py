@@ -12,7 +12,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from lamplighter.model import Outcome, RunSettings, RunStatus, SetState
-from lamplighter.planner import Admission, Entry, Occupancy, Plan, admit, split_input
+from lamplighter.planner import (
+    Admission,
+    Combination,
+    Entry,
+    Occupancy,
+    Part,
+    Plan,
+    admit,
+    combination,
+    split_input,
+)
 from lamplighter.store import fires, runs, schedules, sets
 from lamplighter.store.schedules import DueSchedule, settings_values
 from lamplighter.triggers import TZDATA_VERSION
@@ -103,6 +113,11 @@ def settle_set(c: sa.Connection, set_id: int, agent_id: int, now: datetime) -> N
         sets.promote(c, set_id, now)
         return
     sets.set_state(c, set_id, SetState.ENDED)
+    export = sets.export_of(c, set_id)
+    if export is not None:
+        wanted = combination([Part(*part) for part in export.parts])
+        is_made = wanted is None or wanted.is_of(Combination.from_text(export.made))
+        sets.want_combining(c, set_id, None if is_made else now)
     release(c, agent_id, now)
 
 

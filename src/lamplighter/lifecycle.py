@@ -19,12 +19,16 @@ _chance = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
 class Verdict:
     """How a run ended and the sentence that says what decided it.
 
-    ``warnings`` are sentences that a person should read although the run ended well.
+    ``warnings`` are sentences that a person should read although the run ended well. ``undelivered``: only the
+    delivery failed, and another attempt is to do nothing else. ``records_attempt`` is the attempt that extracted
+    the records; None means the present one.
     """
 
     status: RunStatus
     message: str
     warnings: tuple[str, ...] = ()
+    undelivered: bool = False
+    records_attempt: int | None = None
 
 
 def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, now: datetime) -> bool:
@@ -33,23 +37,49 @@ def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, n
     False when the attempt is no longer the current one: then nothing was changed.
     """
     claim = Claim(run.id, run.attempt)
-    if run.stop_cause is StopCause.ASKED and verdict.status is not RunStatus.STOPPED:
-        # Whatever the attempt came to, even that its server was lost: what was asked for counts.
-        verdict = Verdict(RunStatus.STOPPED, f"stopped as asked; {verdict.message}", verdict.warnings)
-    if verdict.status is RunStatus.FAILURE and planner.may_retry(run):
+    verdict = final(run, verdict)
+    if is_retried(run, verdict):
         ready_at = planner.retry_at(run, now, _chance)
         when = "at once" if ready_at is None else f"at {ready_at:%Y-%m-%d %H:%M:%S} UTC"
         number = f"retry {run.retries + 1} of {run.settings.retries_allowed}"
         message = f"attempt {run.attempt} failed: {verdict.message}; {number} {when}"
-        changed = runs.retry(c, claim, message, counters, ready_at)
+        changed = runs.retry(
+            c,
+            claim,
+            message,
+            counters,
+            ready_at,
+            undelivered=verdict.undelivered,
+            records_attempt=verdict.records_attempt,
+        )
     else:
         changed = runs.finish(
-            c, claim, verdict.status, verdict.message, counters, now, verdict.warnings
+            c,
+            claim,
+            verdict.status,
+            verdict.message,
+            counters,
+            now,
+            verdict.warnings,
+            undelivered=verdict.undelivered,
+            records_attempt=verdict.records_attempt,
         )
     if changed:
         settle_set(c, run.set_id, run.agent_id, now)
         agents.touch(c, run.agent_id, now)
     return changed
+
+
+def final(run: Run, verdict: Verdict) -> Verdict:
+    """Whatever the attempt came to, even that its server was lost: a stop that was asked for counts."""
+    if run.stop_cause is StopCause.ASKED and verdict.status is not RunStatus.STOPPED:
+        return Verdict(RunStatus.STOPPED, f"stopped as asked; {verdict.message}", verdict.warnings)
+    return verdict
+
+
+def is_retried(run: Run, verdict: Verdict) -> bool:
+    """Whether another attempt follows this verdict."""
+    return verdict.status is RunStatus.FAILURE and planner.may_retry(run)
 
 
 def cancel(c: sa.Connection, run: Run, message: str, now: datetime) -> bool:

@@ -320,11 +320,22 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordStatistics:
+    """What a run's records were like: how many, and for each field how many of them had a value for it."""
+
+    count: int
+    fields: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run as it is stored, with the settings of its set.
 
     ``attempt`` counts the claims: 0 before a server took it first. Every later write about the run carries
-    the attempt it belongs to, and one of an older attempt changes nothing.
+    the attempt it belongs to, and one of an older attempt changes nothing. ``combined`` tells of the combined
+    export of the set (``planner.Combination`` as text), which belongs to its first run. ``undelivered``: it failed
+    only because its records could not be delivered, so the next attempt just delivers what ``records_attempt``
+    extracted.
     """
 
     id: int
@@ -355,6 +366,9 @@ class Run:
     end_time: datetime | None
     counters: Counters = field(default_factory=Counters)
     warnings: tuple[str, ...] = ()
+    combined: str | None = None
+    undelivered: bool = False
+    records_attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +385,47 @@ class RunFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyPool:
+    """Proxies under one name. ``turn`` is the place of the one to begin with when they take turns."""
+
+    id: int
+    name: str
+    rotation: Rotation
+    turn: int
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy of a pool: ``address`` is scheme, host and port; user name and password are sealed apart."""
+
+    id: int
+    pool_id: int
+    address: str
+    sealed_credentials: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyHealth:
+    """How a proxy did with one target host; the empty host is the proxy as such, with the sums of all hosts.
+
+    ``failures_in_row`` and ``rested_until`` of a host are about that host alone, those of the empty host about
+    every use of the proxy. ``traffic`` is in bytes.
+    """
+
+    proxy_id: int
+    host: str
+    requests: int = 0
+    failures: int = 0
+    failures_in_row: int = 0
+    traffic: int = 0
+    rested_until: datetime | None = None
+    last_error: str | None = None
+    last_used: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """A machine that takes runs; ``incarnation`` changes with every start of its process."""
 
@@ -380,6 +435,43 @@ class Server:
     concurrency: int
     started: datetime
     lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """A server as people look at it: the names of the groups it serves, and how many runs are on it."""
+
+    server: Server
+    groups: tuple[str, ...]
+    running: int
+    is_live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServerGroup:
+    """A named group of servers; ``servers`` are the names of those in it that live."""
+
+    id: int
+    name: str
+    description: str | None
+    servers: tuple[str, ...]
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long things are kept: this many days after a run's end, and of so many runs; None is for ever.
+
+    ``runs`` are runs as a whole, ``logs`` what they said, ``files`` what they made.
+    """
+
+    runs_days: int | None = None
+    runs_count: int | None = None
+    logs_days: int | None = None
+    logs_count: int | None = None
+    files_days: int | None = None
+    files_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

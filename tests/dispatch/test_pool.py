@@ -5,15 +5,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from lamplighter.dispatch.pool import Pool
 from lamplighter.files import Files
 from lamplighter.model import ACTIVE, Run, RunStatus
 from lamplighter.planner import LEASE
-from lamplighter.runner.execution import Workshop
+from lamplighter.runner.attempt import Workshop
+from lamplighter.runner.environments import Environments
 from lamplighter.store import runs, servers
 from lamplighter.store.database import Database
 from lamplighter.store.tables import agent_versions
+from lamplighter.vault import Vault
 from running_server import eventually
 from store_rows import make_agent, start_set
 from virtual_clock import VirtualClock
@@ -25,7 +28,14 @@ class Scene:
     def __init__(self, db: Database, folder: Path, clock: VirtualClock) -> None:
         self.db, self.clock = db, clock
         self.files = Files(folder)
-        self.shop = Workshop(db, self.files, clock, timedelta(seconds=5))
+        self.shop = Workshop(
+            db,
+            self.files,
+            clock,
+            timedelta(seconds=5),
+            Vault(Fernet.generate_key()),
+            Environments(folder / "environments"),
+        )
         self.pids = folder / "pids"
         self.pids.mkdir()
         script = f'echo $$ > "{self.pids}/$LAMPLIGHTER_RUN_ID"; exec sleep 1000'

@@ -10,7 +10,8 @@ from lamplighter.engine import BACKLOG_PER_SECOND, Engine
 from lamplighter.errors import Unavailable
 from lamplighter.model import CatchUp, Fire, RunSettings, RunStatus
 from lamplighter.service.health import Health
-from lamplighter.store import agents, fires, runs, schedules
+from lamplighter.store import agents, fires, groups, runs, schedules
+
 from lamplighter.store.database import Database
 from lamplighter.store.tables import schedules as table
 from store_rows import NOON, make_agent, make_schedule, make_server, start_set
@@ -129,7 +130,7 @@ def test_an_exclusive_fire_is_held_then_skipped_and_goes_on_when_the_agent_is_fr
     assert ledger(db, schedule.id)[0].reason == "previous run still waiting"
     with db.write() as c:
         [claim] = runs.claim(c, server, 10, clock.now())
-        runs.begin(c, claim)
+        runs.begin(c, claim, clock.now())
         runs.export(c, claim)
         run = runs.get(c, claim.run_id)
         assert run is not None
@@ -270,7 +271,7 @@ def test_the_runs_of_a_lost_server_are_tried_again_or_fail(
         assert second.status is RunStatus.FAILURE
         assert second.message is not None
         assert second.message.startswith("server lost")
-        assert not runs.begin(c, claims[0]), "the lost server's words no longer count"
+        assert not runs.begin(c, claims[0], clock.now()), "the lost server's words no longer count"
 
 
 def test_after_a_sleep_of_the_machine_servers_get_a_lease_to_come_back(
@@ -318,14 +319,19 @@ def test_the_scheduler_reads_its_index_and_not_the_table(db: Database) -> None:
     def listen(_c: object, _cursor: object, statement: str, parameters: object, *_more: object) -> None:
         statements.append((statement, parameters))
 
+    with db.write() as c:
+        server = make_server(c)
+        groups.serve(c, server, ["eu"], NOON)
     sa.event.listen(db.engine, "before_cursor_execute", listen)
     with db.read() as c:
         schedules.due(c, after=NOON, until=NOON, limit=10)
         schedules.anything_due(c, after=None, until=NOON)
         schedules.next_fire_at(c, after=NOON)
-        runs.anything_queues(c)
+        runs.anything_queues(c, server)
+        groups.with_queues(c)
+        groups.to_be_told(c, 1, "waits", 10)
     with db.write() as c:
-        runs.claim(c, 1, 10, NOON)
+        runs.claim(c, server, 10, NOON)
     sa.event.remove(db.engine, "before_cursor_execute", listen)
     with db.read() as c:
         for statement, parameters in statements:

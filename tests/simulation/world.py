@@ -160,7 +160,7 @@ class World:
         now = self.clock.time
         with self.db.write() as c:
             for claim in runs.claim(c, self._server, 1000, now):
-                runs.begin(c, claim)
+                runs.begin(c, claim, now)
             for run in runs.on_server(c, self._server):
                 if self.chance.random() < 0.7:
                     runs.export(c, runs.Claim(run.id, run.attempt))

@@ -69,7 +69,7 @@ def test_what_an_older_attempt_says_changes_nothing(db: Database) -> None:
         [new] = store_runs.claim(c, server, 1, NOON)
         assert (old.run_id, old.attempt + 1) == (new.run_id, new.attempt)
         before = store_runs.get(c, new.run_id)
-        assert not store_runs.begin(c, old)
+        assert not store_runs.begin(c, old, NOON)
         assert not store_runs.time_out(c, old, "too long", NOON)
         assert not store_runs.progress(c, old, Counters(data_count=9))
         assert not store_runs.put_back(c, old, "again")

@@ -96,7 +96,7 @@ class RunLives(RuleBasedStateMachine):
     @rule(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         with self.db.write() as c:
-            runs.begin(c, data.draw(st.sampled_from(self.claims)))
+            runs.begin(c, data.draw(st.sampled_from(self.claims)), self.now)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())

@@ -4,6 +4,7 @@ Nothing here reads a clock, a file or a database. The engine and the service fet
 be done, and write the answer in the same transaction.
 """
 
+from lamplighter.planner.combining import GOOD, Combination, Part, combination
 from lamplighter.planner.due_times import (
     due_times,
     is_excluded,
@@ -13,6 +14,9 @@ from lamplighter.planner.due_times import (
     trigger_of,
 )
 from lamplighter.planner.firing import LATE_AFTER, Entry, Plan, plan_due, settle_before_change
+from lamplighter.planner.keeping import limits_of_agent, too_old_before
+from lamplighter.planner.serving import WAITS_FOR_GROUP, runs_will_wait_for_group, waits_for_group
+from lamplighter.planner.rotation import Pick, ProxyUse, noted, pick, rest_until
 from lamplighter.planner.starting import (
     LEASE,
     Admission,
@@ -24,22 +28,36 @@ from lamplighter.planner.starting import (
 )
 
 __all__ = [
+    "GOOD",
     "LATE_AFTER",
     "LEASE",
+    "WAITS_FOR_GROUP",
     "Admission",
+    "Combination",
     "Entry",
     "Occupancy",
+    "Part",
+    "Pick",
     "Plan",
+    "ProxyUse",
     "admit",
+    "combination",
     "due_times",
     "is_excluded",
+    "limits_of_agent",
     "local",
     "may_retry",
     "next_due",
     "not_days",
+    "noted",
+    "pick",
     "plan_due",
+    "rest_until",
     "retry_at",
+    "runs_will_wait_for_group",
     "settle_before_change",
     "split_input",
+    "too_old_before",
     "trigger_of",
+    "waits_for_group",
 ]

@@ -35,7 +35,7 @@ class Progress:
                 while chunk := file.read(1 << 20):
                     self._lines += chunk.count(b"\n")
                     self._offset += len(chunk)
-        report = read_report(self._folder.report)
+        report = Report.of(read_report(self._folder.report))
         counters = Counters(
             data_count=self._lines,
             error_count=report.count("errors"),
@@ -51,20 +51,20 @@ class Progress:
         return counters
 
 
-def read_report(path: Path) -> Report:
+def read_report(path: Path) -> Mapping[str, Any]:
     """The report that an agent wrote, or an empty one when there is none that can be read."""
     file = open_plain(path)
     if file is None:
-        return Report()
+        return {}
     with file:
         text = file.read(_LARGEST_REPORT + 1)
     try:
         if len(text) > _LARGEST_REPORT:
             raise ValueError  # noqa: TRY301 - told like any other report that cannot be read
-        document: Mapping[str, Any] = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
-        return Report(problems=("the agent's report is not valid JSON, or is larger than 4 MiB",))
-    return Report.of(document)
+        return {"problems": ["the agent's report is not valid JSON, or is larger than 4 MiB"]}
+    return document if isinstance(document, dict) else {}
 
 
 def keep_leftovers(folder: AttemptFolder, own: Collection[str], say: Callable[[str], None]) -> None:
@@ -85,11 +85,11 @@ def keep_leftovers(folder: AttemptFolder, own: Collection[str], say: Callable[[s
             say(f"{relative} could not be kept: {problem}")
 
 
-def kept_files(folder: AttemptFolder) -> Iterator[Path]:
-    """The files that the agent wants kept, not endlessly many, under names that are UTF-8."""
-    if not folder.files.is_symlink():
-        _give_names_for_everybody(folder.files)
-    yield from islice(plain_files(folder.files), MOST_FILES)
+def kept_files(folder: Path) -> Iterator[Path]:
+    """The files that the agent put into a folder, not endlessly many, under names that are UTF-8."""
+    if not folder.is_symlink():
+        _give_names_for_everybody(folder)
+    yield from islice(plain_files(folder), MOST_FILES)
 
 
 def _give_names_for_everybody(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The list of the files that runs left; their bytes are kept by ``lamplighter.files``."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -8,7 +9,7 @@ from lamplighter.model import RunFile
 from lamplighter.store.tables import run_files
 
 
-def replace(c: sa.Connection, run_id: int, files: list[tuple[str, str, int, str]], now: datetime) -> None:
+def replace(c: sa.Connection, run_id: int, files: Sequence[tuple[str, str, int, str]], now: datetime) -> None:
     """Make the run's list exactly these (name, type, size, path); a path that stays keeps its id."""
     query = sa.select(run_files.c.path, run_files.c.id).where(run_files.c.run_id == run_id)
     known = {path: file_id for path, file_id in c.execute(query)}  # noqa: C416 - rows, not pairs
@@ -35,6 +36,19 @@ def replace(c: sa.Connection, run_id: int, files: list[tuple[str, str, int, str]
     new = [row | {"run_id": run_id} for row in rows if row["path"] not in known]
     if new:
         c.execute(run_files.insert(), new)
+
+
+def replace_exports(
+    c: sa.Connection, run_id: int, files: Sequence[tuple[str, str, int, str]], now: datetime
+) -> None:
+    """Make the exports in the run's list exactly these; its other files stay as they are."""
+    c.execute(run_files.delete().where(run_files.c.run_id == run_id, run_files.c.file_type == "Export"))
+    if files:
+        rows = [
+            {"run_id": run_id, "name": name, "file_type": file_type, "size": size, "created": now, "path": path}
+            for name, file_type, size, path in files
+        ]
+        c.execute(run_files.insert(), rows)
 
 
 def of_run(c: sa.Connection, run_id: int) -> list[RunFile]:

@@ -20,6 +20,7 @@ from lamplighter.model import (
     StopCause,
     sources_of,
 )
+from lamplighter.store import groups
 from lamplighter.store.database import locked
 from lamplighter.store.schedules import settings_of
 from lamplighter.store.tables import agents, parallel_sets, runs, servers
@@ -45,14 +46,23 @@ def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[Claim]:
-    """Take up to ``limit`` queuing runs for a server: by priority, on-time ones before missed ones, by age."""
-    ready = (
-        sa.select(runs.c.id)
-        .where(_QUEUING)
-        .order_by(runs.c.priority.desc(), runs.c.is_catch_up, runs.c.id)
-        .limit(limit)
-    )
-    ids = list(c.execute(locked(ready)).scalars())
+    """Take up to ``limit`` queuing runs for a server: by priority, on-time ones before missed ones, by age.
+
+    It takes runs without a group and those of its own groups, and never one of another group.
+    """
+    first = [
+        (-row.priority, row.is_catch_up, row.id)
+        for queue in _queues_of(c, server_id)
+        for row in c.execute(
+            locked(
+                sa.select(runs.c.priority, runs.c.is_catch_up, runs.c.id)
+                .where(_QUEUING, queue)
+                .order_by(runs.c.priority.desc(), runs.c.is_catch_up, runs.c.id)
+                .limit(limit)
+            )
+        )
+    ]
+    ids = [run_id for _, _, run_id in sorted(first)[:limit]]
     query = (
         runs.update()
         .where(runs.c.id.in_(ids), _QUEUING)
@@ -67,6 +77,9 @@ def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[C
             stop_asked=None,
             kill_asked=False,
             warnings=None,
+            # It will have logs and files again.
+            logs_removed=None,
+            files_removed=None,
         )
         .returning(runs.c.id, runs.c.attempt)
     )
@@ -74,14 +87,42 @@ def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[C
     return [claims[run_id] for run_id in ids if run_id in claims]
 
 
-def anything_queues(c: sa.Connection) -> bool:
-    """Whether a run waits for a server."""
-    return c.execute(sa.select(runs.c.id).where(_QUEUING).limit(1)).first() is not None
+def anything_queues(c: sa.Connection, server_id: int) -> bool:
+    """Whether a run waits that this server may take."""
+    return any(
+        c.execute(sa.select(runs.c.id).where(_QUEUING, queue).limit(1)).first() is not None
+        for queue in _queues_of(c, server_id)
+    )
 
 
-def begin(c: sa.Connection, claim: Claim) -> bool:
-    """The run's process has started."""
-    return _move(c, claim.run_id, RunStatus.RUNNING, claim.attempt)
+def _queues_of(c: sa.Connection, server_id: int) -> list[sa.ColumnElement[bool]]:
+    """One condition for each queue that a server takes runs from: each has an index of its own, in order."""
+    own = [runs.c.server_group_id == group_id for group_id in groups.of_server(c, server_id)]
+    return [runs.c.server_group_id.is_(None), *own]
+
+
+def begin(c: sa.Connection, claim: Claim, now: datetime) -> bool:
+    """The run's process has started: its time-out counts from here."""
+    return _move(c, claim.run_id, RunStatus.RUNNING, claim.attempt, start_time=now, message=None)
+
+
+def explain(c: sa.Connection, claim: Claim, message: str | None) -> None:
+    """Say what a run that has not begun is waiting for on its server."""
+    query = (
+        runs.update()
+        .where(
+            runs.c.id == claim.run_id,
+            runs.c.attempt == claim.attempt,
+            runs.c.status == RunStatus.STARTING.value,
+        )
+        .values(message=message)
+    )
+    c.execute(query)
+
+
+def set_export_count(c: sa.Connection, run_id: int, count: int) -> None:
+    """Note how many records the export that belongs to a run has."""
+    c.execute(runs.update().where(runs.c.id == run_id).values(export_count=count))
 
 
 def export(c: sa.Connection, claim: Claim) -> bool:
@@ -97,6 +138,9 @@ def finish(
     counters: Counters,
     now: datetime,
     warnings: Sequence[str] = (),
+    *,
+    undelivered: bool = False,
+    records_attempt: int | None = None,
 ) -> bool:
     """The attempt has ended and so has the run."""
     return _move(
@@ -107,12 +151,21 @@ def finish(
         message=message,
         end_time=now,
         warnings=list(warnings) or None,
+        undelivered=undelivered,
+        records_attempt=claim.attempt if records_attempt is None else records_attempt,
         **asdict(counters),
     )
 
 
 def retry(
-    c: sa.Connection, claim: Claim, message: str, counters: Counters, ready_at: datetime | None
+    c: sa.Connection,
+    claim: Claim,
+    message: str,
+    counters: Counters,
+    ready_at: datetime | None,
+    *,
+    undelivered: bool = False,
+    records_attempt: int | None = None,
 ) -> bool:
     """The attempt has failed and another one will follow: at once, or waiting until ``ready_at``."""
     target = RunStatus.QUEUING if ready_at is None else RunStatus.WAITING
@@ -124,6 +177,8 @@ def retry(
         message=message,
         ready_at=ready_at,
         retries=runs.c.retries + 1,
+        undelivered=undelivered,
+        records_attempt=claim.attempt if records_attempt is None else records_attempt,
         **asdict(counters),
     )
 
@@ -300,6 +355,7 @@ def _select() -> sa.Select[Any]:
             parallel_sets.c.fire_id,
             parallel_sets.c.scheduled_time,
             parallel_sets.c.started_by,
+            parallel_sets.c.combined,
             *(parallel_sets.c[f] for f in _SETTINGS_OF_SET),
         )
         .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
@@ -354,4 +410,7 @@ def _run(row: sa.RowMapping) -> Run:
         end_time=row["end_time"],
         counters=Counters(**{name: row[name] for name in _COUNTERS}),
         warnings=tuple(row["warnings"] or ()),
+        undelivered=bool(row["undelivered"]),
+        records_attempt=row["records_attempt"],
+        combined=row["combined"] if row["sequence"] == 1 else None,
     )

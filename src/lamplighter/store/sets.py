@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lamplighter.model import ACTIVE, RunStatus, SetState
+from lamplighter.model import ACTIVE, ParallelExport, RunStatus, SetState
 from lamplighter.store.tables import parallel_sets, runs
 
 PAST_WAITING = sorted(ACTIVE - {RunStatus.WAITING})
@@ -140,6 +140,65 @@ def with_due_retries(c: sa.Connection, now: datetime, limit: int) -> list[int]:
             runs.c.ready_at <= now,
             parallel_sets.c.state == SetState.ACTIVE.value,
         )
+        .limit(limit)
+    )
+    return list(c.execute(query).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class SetExport:
+    """The combined export of a set: of which (sequence, run id, attempt, status), and what was made so far."""
+
+    set_id: int
+    size: int
+    parts: tuple[tuple[int, int, int, RunStatus], ...]
+    made: str | None
+
+
+def export_of(c: sa.Connection, set_id: int) -> SetExport | None:
+    """What the combined export of a set is made of; None when it has none: one run, or one export a run."""
+    row = c.execute(
+        sa.select(parallel_sets.c.size, parallel_sets.c.parallel_export, parallel_sets.c.combined).where(
+            parallel_sets.c.id == set_id
+        )
+    ).one()
+    if row.size == 1 or row.parallel_export != ParallelExport.COMBINED.value:
+        return None
+    # Of a part that only could not be delivered, the records are there.
+    only_undelivered = sa.and_(runs.c.undelivered, runs.c.status == RunStatus.FAILURE.value)
+    counts_as = sa.case((only_undelivered, RunStatus.COMPLETED.value), else_=runs.c.status)
+    query = (
+        sa.select(
+            runs.c.sequence,
+            runs.c.id,
+            sa.func.coalesce(runs.c.records_attempt, runs.c.attempt),
+            counts_as,
+        )
+        .where(runs.c.set_id == set_id)
+        .order_by(runs.c.sequence)
+    )
+    parts = tuple((sequence, run_id, n, RunStatus(status)) for sequence, run_id, n, status in c.execute(query))
+    return SetExport(set_id, row.size, parts, row.combined)
+
+
+def want_combining(c: sa.Connection, set_id: int, at: datetime | None) -> None:
+    """Let the combined export of a set be made at a time, or (None) not be made any more."""
+    c.execute(parallel_sets.update().where(parallel_sets.c.id == set_id).values(combine_at=at))
+
+
+def note_combined(c: sa.Connection, set_id: int, made: str) -> None:
+    """The combined export of a set has been made."""
+    c.execute(
+        parallel_sets.update().where(parallel_sets.c.id == set_id).values(combined=made, combine_at=None)
+    )
+
+
+def to_combine(c: sa.Connection, now: datetime, limit: int) -> list[int]:
+    """The sets whose combined export is to be made."""
+    query = (
+        sa.select(parallel_sets.c.id)
+        .where(parallel_sets.c.combine_at.is_not(None), parallel_sets.c.combine_at <= now)
+        .order_by(parallel_sets.c.combine_at)
         .limit(limit)
     )
     return list(c.execute(query).scalars())

@@ -208,6 +208,13 @@ sa.Index(
     sqlite_where=schedules.c.fire_at.is_not(None),
     postgresql_where=schedules.c.fire_at.is_not(None),
 )
+# The few schedules that cannot be evaluated: their due times wait beyond `fire_at`.
+sa.Index(
+    "ix_schedules_problem",
+    schedules.c.next_due,
+    sqlite_where=schedules.c.problem.is_not(None),
+    postgresql_where=schedules.c.problem.is_not(None),
+)
 
 fires = _table(
     "fires",
@@ -309,8 +316,17 @@ runs = _table(
     sa.Column("traffic", sa.BigInteger, nullable=False, default=0),
     # A copy of the set's, for the queue of each group.
     sa.Column("server_group_id", sa.Integer),
+    # When retention took the run's logs, or its files, away; null while they are kept.
+    sa.Column("logs_removed", Instant),
+    sa.Column("files_removed", Instant),
     # What a person should know of a run that ended well all the same, as a JSON list of sentences.
     sa.Column("warnings", sa.JSON),
+    # It extracted all it should, and failed only because that could not be delivered: another try delivers.
+    sa.Column("undelivered", sa.Boolean),
+    # The attempt that extracted the records: an older one when the last attempt only delivered them.
+    sa.Column("records_attempt", sa.Integer),
+    # The proxy that the newest attempt began with: the next one takes another.
+    sa.Column("proxy_id", sa.Integer),
     sa.UniqueConstraint("set_id", "sequence"),
     sa.CheckConstraint(
         f"status IN ({', '.join(str(s.value) for s in RunStatus if s is not RunStatus.INVALID)})",
@@ -320,7 +336,8 @@ runs = _table(
     _one_of("stop_cause", StopCause),
     sa.Index("ix_runs_agent", "agent_id", "id"),
 )
-_QUEUING = sa.text(f"status = {RunStatus.QUEUING.value}")
+# Each group has a queue of its own: runs that nobody may take cost nothing to those who take others.
+_QUEUING = sa.text(f"status = {RunStatus.QUEUING.value} AND server_group_id IS NULL")
 sa.Index(
     "ix_runs_queue",
     runs.c.priority.desc(),
@@ -329,6 +346,19 @@ sa.Index(
     sqlite_where=_QUEUING,
     postgresql_where=_QUEUING,
 )
+_QUEUING_FOR_GROUP = sa.text(f"status = {RunStatus.QUEUING.value} AND server_group_id IS NOT NULL")
+sa.Index(
+    "ix_runs_group_queue",
+    runs.c.server_group_id,
+    runs.c.priority.desc(),
+    runs.c.is_catch_up,
+    runs.c.id,
+    sqlite_where=_QUEUING_FOR_GROUP,
+    postgresql_where=_QUEUING_FOR_GROUP,
+)
+# What retention reads: the ended runs of an agent by the time of their end.
+_ENDED = sa.text("end_time IS NOT NULL")
+sa.Index("ix_runs_ended", runs.c.agent_id, runs.c.end_time, sqlite_where=_ENDED, postgresql_where=_ENDED)
 _OPEN = sa.text(f"status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
 sa.Index("ix_runs_open", runs.c.status, sqlite_where=_OPEN, postgresql_where=_OPEN)
 _WAITING = sa.text(f"status = {RunStatus.WAITING.value} AND ready_at IS NOT NULL")
@@ -352,8 +382,12 @@ run_files = _table(
 run_statistics = _table(
     "run_statistics",
     sa.Column("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    # Runs with the same series are comparable: of one agent, one schedule, and one part of sets of one size.
+    sa.Column("series", sa.Text, nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
     sa.Column("fields", sa.JSON, nullable=False),
     sa.Column("stats", sa.JSON, nullable=False),
+    sa.Index("ix_run_statistics_series", "series", "run_id"),
 )
 run_statistics.dialect_options["sqlite"]["autoincrement"] = False
 
@@ -426,23 +460,26 @@ notification_rules = _table(
     "notification_rules",
     _id(),
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False, index=True),
     # At most one of the two: without, the rule is for the whole space.
     sa.Column("agent_id", sa.ForeignKey("agents.id")),
     sa.Column("schedule_id", sa.ForeignKey("schedules.id")),
     sa.Column("events", sa.JSON, nullable=False),
-    sa.Column("sealed_targets", sa.Text, nullable=False),
+    # Of each target what may be shown, and the sealed address.
+    sa.Column("targets", sa.JSON, nullable=False),
     sa.Column("is_enabled", sa.Boolean, nullable=False),
-    # How long after the due time a run must have ended, for "did not run by".
+    # How long after its due time a run must have begun, for "did not run by".
     sa.Column("within_seconds", sa.Integer, nullable=False),
     # At most one message about the same thing in this time.
     sa.Column("quiet_seconds", sa.Integer, nullable=False),
+    # Due times whose time to begin was over until then have been judged.
+    sa.Column("watched_until", Instant, nullable=False),
     sa.Column("created", Instant, nullable=False),
     sa.Column("updated", Instant, nullable=False),
     sa.CheckConstraint("agent_id IS NULL OR schedule_id IS NULL", name="scope"),
 )
 
-# Messages to be sent, written in the transaction that makes them necessary.
+# Messages to be sent, written in the transaction that makes them necessary: one row for each target.
 notifications = _table(
     "notifications",
     _id(),
@@ -451,17 +488,24 @@ notifications = _table(
         sa.ForeignKey("notification_rules.id", ondelete="CASCADE"),
         nullable=False,
     ),
+    # The place of the target in the rule's list, from 0.
+    sa.Column("target", sa.Integer, nullable=False),
     sa.Column("event", sa.Text, nullable=False),
     # What it is about: the same subject is not told again while the rule is quiet.
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("created", Instant, nullable=False),
+    # How many other events it also stands for, and since when.
+    sa.Column("more", sa.Integer, nullable=False, default=0),
+    sa.Column("since", Instant, nullable=False),
+    # When it is to go out first; until then further events join it, and then the subject is quiet for a while.
+    sa.Column("told_at", Instant, nullable=False),
     sa.Column("next_try", Instant),
     sa.Column("tries", sa.Integer, nullable=False, default=0),
     sa.Column("sent", Instant),
     sa.Column("error", sa.Text),
-    sa.Index("ix_notifications_subject", "rule_id", "event", "subject", "created"),
+    sa.Index("ix_notifications_subject", "rule_id", "event", "subject", "told_at"),
 )
 sa.Index(
     "ix_notifications_next_try",
@@ -469,6 +513,15 @@ sa.Index(
     sqlite_where=notifications.c.next_try.is_not(None),
     postgresql_where=notifications.c.next_try.is_not(None),
 )
+
+# What failed last: the next good end of such a subject is a recovery.
+failing = _table(
+    "failing",
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("failures", sa.BigInteger, nullable=False),
+)
+failing.dialect_options["sqlite"]["autoincrement"] = False
 
 # How long things are kept; null means for ever. The row without an agent is the space's own.
 retention = _table(

@@ -133,10 +133,11 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("schedule_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("events", sa.JSON(), nullable=False),
-        sa.Column("sealed_targets", sa.Text(), nullable=False),
+        sa.Column("targets", sa.JSON(), nullable=False),
         sa.Column("is_enabled", sa.Boolean(), nullable=False),
         sa.Column("within_seconds", sa.Integer(), nullable=False),
         sa.Column("quiet_seconds", sa.Integer(), nullable=False),
+        sa.Column("watched_until", sa.BigInteger(), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("updated", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
@@ -150,15 +151,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notification_rules")),
         sqlite_autoincrement=True,
     )
+    op.create_index(
+        op.f("ix_notification_rules_space_id"), "notification_rules", ["space_id"], unique=False
+    )
     op.create_table(
         "notifications",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("rule_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("target", sa.Integer(), nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("more", sa.Integer(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=False),
         sa.Column("next_try", sa.BigInteger(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("sent", sa.BigInteger(), nullable=True),
@@ -178,7 +186,23 @@ def upgrade() -> None:
         postgresql_where=sa.text("next_try IS NOT NULL"),
     )
     op.create_index(
-        "ix_notifications_subject", "notifications", ["rule_id", "event", "subject", "created"], unique=False
+        "ix_notifications_subject", "notifications", ["rule_id", "event", "subject", "told_at"], unique=False
+    )
+    op.create_table(
+        "failing",
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("failures", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_failing")),
+        sqlite_autoincrement=False,
+    )
+    op.create_index(
+        "ix_schedules_problem",
+        "schedules",
+        ["next_due"],
+        unique=False,
+        sqlite_where=sa.text("problem IS NOT NULL"),
+        postgresql_where=sa.text("problem IS NOT NULL"),
     )
     op.create_table(
         "run_statistics",
@@ -188,6 +212,8 @@ def upgrade() -> None:
             autoincrement=False,
             nullable=False,
         ),
+        sa.Column("series", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("fields", sa.JSON(), nullable=False),
         sa.Column("stats", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -196,6 +222,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_run_statistics")),
         sqlite_autoincrement=False,
     )
+    op.create_index("ix_run_statistics_series", "run_statistics", ["series", "run_id"], unique=False)
     op.add_column("parallel_sets", sa.Column("combined", sa.Text(), nullable=True))
     op.add_column("parallel_sets", sa.Column("combine_at", sa.BigInteger(), nullable=True))
     op.create_index(
@@ -207,13 +234,60 @@ def upgrade() -> None:
         postgresql_where=sa.text("combine_at IS NOT NULL"),
     )
     op.add_column("runs", sa.Column("server_group_id", sa.Integer(), nullable=True))
+    op.add_column("runs", sa.Column("logs_removed", sa.BigInteger(), nullable=True))
+    op.add_column("runs", sa.Column("files_removed", sa.BigInteger(), nullable=True))
+    op.drop_index("ix_runs_queue", table_name="runs")
+    op.create_index(
+        "ix_runs_queue",
+        "runs",
+        [sa.literal_column("priority DESC"), "is_catch_up", "id"],
+        unique=False,
+        sqlite_where=sa.text("status = 4 AND server_group_id IS NULL"),
+        postgresql_where=sa.text("status = 4 AND server_group_id IS NULL"),
+    )
+    op.create_index(
+        "ix_runs_group_queue",
+        "runs",
+        ["server_group_id", sa.literal_column("priority DESC"), "is_catch_up", "id"],
+        unique=False,
+        sqlite_where=sa.text("status = 4 AND server_group_id IS NOT NULL"),
+        postgresql_where=sa.text("status = 4 AND server_group_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_runs_ended",
+        "runs",
+        ["agent_id", "end_time"],
+        unique=False,
+        sqlite_where=sa.text("end_time IS NOT NULL"),
+        postgresql_where=sa.text("end_time IS NOT NULL"),
+    )
     op.add_column("runs", sa.Column("warnings", sa.JSON(), nullable=True))
+    op.add_column("runs", sa.Column("undelivered", sa.Boolean(), nullable=True))
+    op.add_column("runs", sa.Column("records_attempt", sa.Integer(), nullable=True))
+    op.add_column("runs", sa.Column("proxy_id", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
 
+    op.drop_column("runs", "proxy_id")
+    op.drop_column("runs", "records_attempt")
+    op.drop_column("runs", "undelivered")
     op.drop_column("runs", "warnings")
+    op.drop_index("ix_runs_ended", table_name="runs")
+    op.drop_index("ix_runs_group_queue", table_name="runs")
+    op.drop_index("ix_runs_queue", table_name="runs")
+    op.create_index(
+        "ix_runs_queue",
+        "runs",
+        [sa.literal_column("priority DESC"), "is_catch_up", "id"],
+        unique=False,
+        sqlite_where=sa.text("status = 4"),
+        postgresql_where=sa.text("status = 4"),
+    )
+    op.drop_column("runs", "files_removed")
+    op.drop_column("runs", "logs_removed")
     op.drop_column("runs", "server_group_id")
+
     op.drop_index(
         "ix_parallel_sets_combine_at",
         table_name="parallel_sets",
@@ -222,7 +296,15 @@ def downgrade() -> None:
     )
     op.drop_column("parallel_sets", "combine_at")
     op.drop_column("parallel_sets", "combined")
+    op.drop_index("ix_run_statistics_series", table_name="run_statistics")
     op.drop_table("run_statistics")
+    op.drop_index(
+        "ix_schedules_problem",
+        table_name="schedules",
+        sqlite_where=sa.text("problem IS NOT NULL"),
+        postgresql_where=sa.text("problem IS NOT NULL"),
+    )
+    op.drop_table("failing")
     op.drop_index("ix_notifications_subject", table_name="notifications")
     op.drop_index(
         "ix_notifications_next_try",
@@ -231,6 +313,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("next_try IS NOT NULL"),
     )
     op.drop_table("notifications")
+    op.drop_index(op.f("ix_notification_rules_space_id"), table_name="notification_rules")
     op.drop_table("notification_rules")
     op.drop_index(
         "uq_retention_space",

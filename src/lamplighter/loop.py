@@ -1,0 +1,59 @@
+"""A thread that does one thing again and again: wait, then one pass."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from lamplighter.clock import Clock
+
+log = structlog.get_logger()
+
+_PAUSE = timedelta(seconds=1)
+
+
+class Loop:
+    """Calls ``pass_once(now)`` until ``stop``; it returns when to be called again, None for a second later.
+
+    A pass that fails is logged and tried again a second later, whatever it was: a loop that has ended does nothing
+    at all. ``after_failure`` is called then.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        pass_once: Callable[[datetime], datetime | None],
+        after_failure: Callable[[datetime], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.last_good_pass = clock.now()
+        self._clock = clock
+        self._pass_once = pass_once
+        self._after_failure = after_failure
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+
+    def wake(self) -> None:
+        """Begin the next pass now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End ``run`` after the pass it is in."""
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Pass after pass, until ``stop``."""
+        while not self._stopping.is_set():
+            now = self._clock.now()
+            try:
+                until = self._pass_once(now) or now + _PAUSE
+                self.last_good_pass = now
+            except Exception:
+                log.exception("a pass failed; trying again in a second", loop=self.name)
+                until = now + _PAUSE
+                if self._after_failure is not None:
+                    self._after_failure(self._clock.now())
+            self._clock.wait(self._wake, until)

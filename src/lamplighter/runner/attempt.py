@@ -1,0 +1,81 @@
+"""One attempt of a run, as everything that carries it out sees it."""
+
+import json
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lamplighter.clock import Clock
+from lamplighter.errors import LamplighterError
+from lamplighter.files import Files
+from lamplighter.manifest import Manifest
+from lamplighter.model import Run
+from lamplighter.runner.environments import Environments
+from lamplighter.store import agents, runs
+from lamplighter.store.database import Database
+from lamplighter.store.runs import Claim
+from lamplighter.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every attempt on this machine shares."""
+
+    db: Database
+    files: Files
+    clock: Clock
+    stop_grace: timedelta
+    vault: Vault
+    environments: Environments
+
+
+class Attempt:
+    """A claimed attempt: its run as it was last seen, its definition and its folder."""
+
+    def __init__(self, shop: Workshop, run: Run) -> None:
+        self.shop = shop
+        self.run = run
+        self.claim = Claim(run.id, run.attempt)
+        self.folder = shop.files.attempt(run.id, run.attempt)
+        self.nudge = threading.Event()
+        self.manifest = Manifest.model_validate({"agent": {"run": ["unknown"]}})
+        self.bundle = ""
+
+    def load(self) -> None:
+        """Read what the agent's version says; LamplighterError when it is gone."""
+        with self.shop.db.read() as c:
+            found = agents.definition(c, self.run.agent_id, self.run.agent_version)
+        if found is None:
+            raise LamplighterError(f"version {self.run.agent_version} of the agent does not exist")
+        self.bundle, manifest = found
+        self.nudge = threading.Event()
+        self.manifest = Manifest.model_validate(manifest)
+
+    def look_again(self) -> Run | None:
+        """The run as the database has it now; None when the claim does not hold any more."""
+        with self.shop.db.read() as c:
+            current = runs.current(c, [self.claim]).get(self.claim)
+        if current is not None:
+            self.run = current
+        return current
+
+    def say(self, text: str) -> None:
+        """Write a line of the server's own into the attempt's log."""
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.folder.say(self.shop.clock.now(), text)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but not longer than until something is asked of the run."""
+        self.nudge.wait(seconds)
+        self.nudge.clear()
+
+    @property
+    def timeout_seconds(self) -> int | None:
+        """How long the process may take: as the start says, else as the agent does."""
+        return self.run.settings.timeout_seconds or self.manifest.limits.timeout_seconds
+
+    @property
+    def input_count(self) -> int:
+        """How many rows of input the run has."""
+        value = json.loads(self.run.input_json)
+        return len(value) if isinstance(value, list) else int(bool(value))

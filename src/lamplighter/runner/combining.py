@@ -1,0 +1,118 @@
+"""The combined export of a parallel set: the records of its parts, merged in their sequence.
+
+It belongs to the set's first run. A part that ends last merges before it says that it has ended, so whoever sees the
+whole set ended finds the export made. What ends otherwise (stopped before it began, its server lost) is merged
+by ``combine_once``.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import sqlalchemy as sa
+import structlog
+
+from lamplighter.errors import LamplighterError
+from lamplighter.export.records import JSONL, merge, write_formats
+from lamplighter.files import Files
+from lamplighter.manifest import Manifest
+from lamplighter.model import Run
+from lamplighter.planner import Combination, Part, combination
+from lamplighter.runner.attempt import Workshop
+from lamplighter.store import agents, runs, sets
+from lamplighter.store import files as file_list
+
+log = structlog.get_logger()
+
+_A_PASS = 10
+
+
+def wanted_when(c: sa.Connection, run: Run, part: Part) -> Combination | None:
+    """What is to be merged when ``part`` is how the run ends; None when others go on, or it is merged already."""
+    export = sets.export_of(c, run.set_id)
+    if export is None:
+        return None
+    wanted = combination([part if Part(*one).run_id == run.id else Part(*one) for one in export.parts])
+    made = Combination.from_text(export.made)
+    return None if wanted is None or wanted.is_of(made) else wanted
+
+
+def make(files: Files, first_run: int, wanted: Combination, formats: Sequence[str]) -> Combination:
+    """Merge the records of the parts into a new folder of the set's first run."""
+    target = files.run_folder(first_run) / f"combined-{uuid.uuid4().hex[:8]}"
+    target.mkdir(parents=True)
+    parts = [files.export_folder(run_id) / JSONL for _, run_id, _ in wanted.merged]
+    gone = tuple(
+        sequence for (sequence, _, _), part in zip(wanted.merged, parts, strict=True) if not part.exists()
+    )
+    summary = merge([part for part in parts if part.exists()], target / JSONL)
+    write_formats(target / JSONL, target, formats, summary)
+    return replace(wanted, folder=target.name, records=summary.count, removed=gone)
+
+
+def note(c: sa.Connection, files: Files, run: Run, first_run: int, made: Combination, now: datetime) -> None:
+    """Write down that the export is made, in the transaction in which the set is seen to be so."""
+    export = sets.export_of(c, run.set_id)
+    before = None if export is None else Combination.from_text(export.made)
+    sets.note_combined(c, run.set_id, made.to_text())
+    file_list.replace_exports(c, first_run, listed(files, first_run, made, formats_of(c, run)), now)
+    runs.set_export_count(c, first_run, made.records)
+    if before is not None:
+        files.put_aside(files.run_folder(first_run) / before.folder)
+
+
+def listed(
+    files: Files, first_run: int, made: Combination, formats: Sequence[str]
+) -> list[tuple[str, str, int, str]]:
+    """The files of a combined export for the run's list: name, type, size and path."""
+    base = files.run_folder(first_run)
+    paths = [base / made.folder / f"records.{name}" for name in dict.fromkeys(formats)]
+    return [
+        (path.name, "Export", path.stat().st_size, str(path.relative_to(base))) for path in paths if path.exists()
+    ]
+
+
+def formats_of(c: sa.Connection, run: Run) -> Sequence[str]:
+    """The formats in which the run's version of the agent exports."""
+    found = agents.definition(c, run.agent_id, run.agent_version)
+    if found is None:
+        raise LamplighterError(f"version {run.agent_version} of the agent does not exist")
+    return Manifest.model_validate(found[1]).export.formats
+
+
+def first_run_of(c: sa.Connection, set_id: int) -> int | None:
+    """The run that the set's export belongs to; None when it was removed."""
+    export = sets.export_of(c, set_id)
+    return next((Part(*one).run_id for one in export.parts if Part(*one).sequence == 1), None) if export else None
+
+
+def combine_once(shop: Workshop, now: datetime) -> datetime | None:
+    """Make combined exports that no part of the set has made; returns ``now`` when there may be more."""
+    with shop.db.read() as c:
+        set_ids = sets.to_combine(c, now, _A_PASS)
+    for set_id in set_ids:
+        _combine(shop, set_id)
+    return now if len(set_ids) == _A_PASS else None
+
+
+def _combine(shop: Workshop, set_id: int) -> None:
+    with shop.db.read() as c:
+        run = next(iter(runs.of_set(c, set_id)), None)
+        wanted = _still_wanted(c, set_id)
+        first_run = first_run_of(c, set_id)
+        formats = () if run is None else formats_of(c, run)
+    made: Combination | None = None
+    if wanted is not None and first_run is not None:
+        made = make(shop.files, first_run, wanted, formats)
+    with shop.db.write() as c:
+        if wanted is None or made is None or run is None or first_run is None:
+            sets.want_combining(c, set_id, None)
+        elif wanted.is_of(_still_wanted(c, set_id)):
+            note(c, shop.files, run, first_run, made, shop.clock.now())
+    shop.files.empty_trash()
+
+
+def _still_wanted(c: sa.Connection, set_id: int) -> Combination | None:
+    export = sets.export_of(c, set_id)
+    return None if export is None else combination([Part(*one) for one in export.parts])

@@ -1,0 +1,135 @@
+"""What an attempt needs before its process can start: files, input, environment, proxies."""
+
+import json
+import os
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lamplighter import inputs
+from lamplighter.errors import LamplighterError
+from lamplighter.model import LogMode
+from lamplighter.runner import proxies
+from lamplighter.runner.attempt import Attempt
+from lamplighter.store import runs, secrets
+
+SCRAPY_CHILD = Path(__file__).with_name("scrapy_child.py")
+# What an agent gets of the server's own environment: what programs need to run at all, and nothing else.
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "USER")
+_chance = random.Random()  # noqa: S311 - it picks proxies, it guards nothing
+
+
+class CannotPrepare(LamplighterError):
+    """The attempt cannot begin; the message says why."""
+
+    code = "cannot_prepare"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is to be started: the arguments and the whole environment."""
+
+    argv: list[str]
+    environment: dict[str, str]
+
+
+def prepare(attempt: Attempt, is_wanted: Callable[[], bool]) -> Command:
+    """Make the attempt's folder and, if it needs one, the agent's Python environment.
+
+    ``is_wanted`` is asked while something takes long; once it says no, what is returned does not count.
+    CannotPrepare when the input does not fit, and what the environment's making raises.
+    """
+    folder, shop = attempt.folder, attempt.shop
+    # Left by another life of this data folder, when an older database was put back.
+    shop.files.put_aside(folder.path)
+    folder.files.mkdir(parents=True)
+    folder.evidence.mkdir()
+    shop.files.unpack(attempt.bundle, folder.work)
+    _write_input(attempt)
+    folder.records.touch()
+    python = _python(attempt, is_wanted)
+    environment = _environment(attempt, python)
+    section = attempt.manifest.agent
+    if section.spider is not None:
+        environment["LAMPLIGHTER_SPIDER"] = section.spider
+        return Command([str(python), str(SCRAPY_CHILD)], environment)
+    return Command(list(section.run or ()), environment)
+
+
+def seal_input(attempt: Attempt) -> None:
+    """Put the references back in the place of the secrets: from here on, nobody needs them."""
+    if attempt.folder.input.exists() and inputs.secret_names(_given(attempt)):
+        _write_private(attempt.folder.input, _given(attempt))
+
+
+def _given(attempt: Attempt) -> object:
+    return attempt.manifest.complete_input(json.loads(attempt.run.input_json))
+
+
+def _write_input(attempt: Attempt) -> None:
+    given = _given(attempt)
+    wrong = inputs.problems(attempt.manifest, given)
+    if wrong:
+        raise CannotPrepare(f"the input does not fit version {attempt.run.agent_version}: {'; '.join(wrong)}")
+    _write_private(attempt.folder.input, reveal(attempt, given))
+
+
+def reveal(attempt: Attempt, value: Any) -> Any:
+    """``value`` with the secrets that it refers to; CannotPrepare when there is one that does not exist."""
+    names = inputs.secret_names(value)
+    with attempt.shop.db.read() as c:
+        sealed = secrets.sealed(c, attempt.run.space_id, sorted(names))
+    unknown = sorted(names - sealed.keys())
+    if unknown:
+        raise CannotPrepare(f"there is no secret named {', '.join(unknown)}, which the agent refers to")
+    values = {name: attempt.shop.vault.unseal(text) for name, text in sealed.items()}
+    return inputs.with_secrets(value, values)
+
+
+def _write_private(path: Path, value: object) -> None:
+    """Only for the eyes of whom the agent runs as."""
+    temporary = path.with_suffix(".part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        json.dump(value, out, ensure_ascii=False)
+    temporary.replace(path)
+
+
+def _python(attempt: Attempt, is_wanted: Callable[[], bool]) -> Path:
+    """The Python that the agent is run with: the server's, or that of its own environment."""
+    requirements = attempt.manifest.agent.requirements
+    if not requirements:
+        return Path(sys.executable)
+    with attempt.shop.db.write() as c:
+        runs.explain(c, attempt.claim, "its environment is being made ready")
+    return attempt.shop.environments.ready(requirements, attempt.say, is_wanted) / "bin" / "python"
+
+
+def _environment(attempt: Attempt, python: Path) -> dict[str, str]:
+    run, folder, shop = attempt.run, attempt.folder, attempt.shop
+    due = run.scheduled_time
+    own = {
+        "PATH": f"{python.parent}:{os.environ.get('PATH', os.defpath)}",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+        "LAMPLIGHTER_INPUT": str(folder.input),
+        "LAMPLIGHTER_RECORDS": str(folder.records),
+        "LAMPLIGHTER_REPORT": str(folder.report),
+        "LAMPLIGHTER_FILES": str(folder.files),
+        "LAMPLIGHTER_EVIDENCE": str(folder.evidence),
+        "LAMPLIGHTER_RUN_ID": str(run.id),
+        "LAMPLIGHTER_ATTEMPT": str(run.attempt),
+        "LAMPLIGHTER_SHARD_INDEX": str(run.sequence),
+        "LAMPLIGHTER_SHARD_COUNT": str(run.set_size),
+        "LAMPLIGHTER_LOG_LEVEL": run.settings.log_level.value,
+        "LAMPLIGHTER_SCHEDULED_TIME": "" if due is None else due.isoformat().replace("+00:00", "Z"),
+    }
+    if run.settings.log_mode is LogMode.TEXT_AND_HTML:
+        folder.snapshots.mkdir()
+        own["LAMPLIGHTER_SNAPSHOTS"] = str(folder.snapshots)
+    plan = proxies.plan(shop.db, shop.vault, run, shop.clock.now(), _chance)
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return passed_on | own | ({} if plan is None else plan.write(folder))
