@@ -35,6 +35,11 @@ _TITLES = {
     "agents": "Agents",
     "schedules": "Schedules",
     "runs": "Runs",
+    "proxy pools": "Proxy pools",
+    "server groups": "Server groups and servers",
+    "retention": "Retention",
+    "secrets": "Secrets",
+    "notifications": "Notifications",
     "api keys": "API keys",
     "health": "Whether the server works",
 }

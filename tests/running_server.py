@@ -30,6 +30,7 @@ class RunningServer:
         self._concurrency = concurrency
         self._environment = environment or {}
         self._process: subprocess.Popen[str] | None = None
+        self.groups: tuple[str, ...] = ()  # names of the server groups that the next start serves
         self.http = httpx.Client()
 
     def start(self) -> Self:
@@ -48,6 +49,7 @@ class RunningServer:
                         "0",
                     ),
                     *("--concurrency", str(self._concurrency)),
+                    *(f"--group={name}" for name in self.groups),
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -146,9 +148,9 @@ class RunningServer:
         return self.http.get(f"/agent/{agent_id}/run/{run_id}/log").text
 
 
-def eventually(look: Callable[[], Found | None]) -> Found:
+def eventually(look: Callable[[], Found | None], *, patience: float = PATIENCE) -> Found:
     """What ``look`` finds, as soon as it finds something."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         found = look()
         if found:

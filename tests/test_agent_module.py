@@ -168,9 +168,112 @@ def test_the_report_adds_up_and_is_final_at_the_end(bundle: Path) -> None:
         "problems": ["The shop was closed.", "It rained."],
         "counts": {"pages": 5, "dynamicPages": 1, "requests": 2, "errors": 3, "traffic": 900, "records": 1},
         "stats": {"shelves": 4},
+        "exceptions": [],
     }
 
 
 def test_an_agent_that_reports_nothing_leaves_no_report(bundle: Path) -> None:
     run(bundle, "agent.emit({'n': 1})", LAMPLIGHTER_REPORT=str(bundle / "report.json"))
     assert not (bundle / "report.json").exists()
+
+
+def test_an_exception_that_nobody_caught_is_reported_with_its_source(bundle: Path) -> None:
+    (bundle / "main.py").write_text(
+        "import agent\n\n\ndef fetch(url):\n    # like this: http://me:secret@shop.test/\n"
+        "    raise ValueError(f'nothing at {url}')\n\n\ndef main():\n    fetch('http://me:secret@shop.test/')\n"
+    )
+    report = bundle / "report.json"
+    code = "import main, sys\nagent.emit({'n': 1})\nmain.main()"
+    told = run(bundle, code, status=1, LAMPLIGHTER_REPORT=str(report), LAMPLIGHTER_RECORDS=str(bundle / "r"))
+    assert told == ""
+    content = json.loads(report.read_text())
+    assert content["final"] is True
+    assert content["counts"]["records"] == 1
+    (entry,) = content["exceptions"]
+    assert (entry["type"], entry["message"]) == ("ValueError", "nothing at http://…@shop.test/")
+    assert (entry["url"], entry["page"], entry["count"]) == (None, None, 1)
+    inner, outer, *_ = entry["traceback"]
+    assert (inner["file"], inner["line"], inner["function"]) == ("main.py", 6, "fetch")
+    assert inner["source"] == [
+        [3, ""],
+        [4, "def fetch(url):"],
+        [5, "    # like this: http://…@shop.test/"],
+        [6, "    raise ValueError(f'nothing at {url}')"],
+        [7, ""],
+        [8, ""],
+        [9, "def main():"],
+    ]
+    assert (outer["file"], outer["line"], outer["function"]) == ("main.py", 10, "main")
+
+
+def test_the_traceback_is_printed_and_the_status_is_1_as_without_the_module(bundle: Path) -> None:
+    for environment in ({}, {"LAMPLIGHTER_REPORT": "report.json"}):
+        program = [sys.executable, "-c", "import agent\nraise ValueError('no')"]
+        done = subprocess.run(
+            program, check=False, cwd=bundle, env=os.environ | environment, capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("Traceback (most recent call last):")
+        assert done.stderr.endswith("ValueError: no\n")
+
+
+SNAPSHOT = """
+agent.snapshot("<p>Ä</p>", "http://me:secret@shop.test/a--b", 503)
+agent.snapshot("<p>no address</p>")
+"""
+
+
+def test_snapshots_are_kept_and_named_in_the_log(bundle: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import agent{SNAPSHOT}"],
+        check=True,
+        cwd=bundle,
+        env=os.environ | {"LAMPLIGHTER_SNAPSHOTS": str(bundle / "snapshots")},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.stderr.splitlines() == [
+        "snapshots/0001-503-shop.test.html: http://…@shop.test/a--b answered 503",
+        "snapshots/0002.html: was kept",
+    ]
+    first, second = sorted((bundle / "snapshots").iterdir())
+    head, page = first.read_text(encoding="utf-8").split("\n")
+    assert head.startswith("<!-- http://…@shop.test/a- -b | status 503 | 20")
+    assert head.endswith("Z -->")
+    assert page == "<p>Ä</p>"
+    assert second.read_text(encoding="utf-8").endswith("-->\n<p>no address</p>")
+
+
+def test_without_a_folder_no_snapshot_is_kept(bundle: Path) -> None:
+    assert run(bundle, SNAPSHOT) == ""
+    assert {path.name for path in bundle.iterdir()} <= {"agent.py", "__pycache__"}
+
+
+def test_snapshots_are_bounded_in_size_and_in_number(bundle: Path) -> None:
+    code = (
+        "for _ in range(9):\n    agent.snapshot('ä' * 2 * 1024**2, 'http://shop.test/')\n"
+        "for _ in range(200):\n    agent.snapshot('x', 'http://shop.test/')"
+    )
+    folder = bundle / "snapshots"
+    run(bundle, code, LAMPLIGHTER_SNAPSHOTS=str(folder))
+    sizes = [path.stat().st_size for path in sorted(folder.iterdir())]
+    assert len(sizes) == 110
+    assert 2 * 1024**2 <= sizes[0] < 2 * 1024**2 + 500
+    text = (folder / "0001-shop.test.html").read_text(encoding="utf-8")
+    assert " | cut after 2097152 bytes -->" in text
+    run(bundle, "for _ in range(20):\n    agent.snapshot('x' * 3 * 1024**2)", LAMPLIGHTER_SNAPSHOTS="more")
+    assert sum(path.stat().st_size for path in (bundle / "more").iterdir()) == 20 * 1024**2
+
+
+def test_that_no_more_snapshots_are_kept_is_told_once(bundle: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import agent\nfor _ in range(115):\n    agent.snapshot('x')"],
+        check=True,
+        cwd=bundle,
+        env=os.environ | {"LAMPLIGHTER_SNAPSHOTS": str(bundle / "snapshots")},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    lines = done.stderr.splitlines()
+    assert len(lines) == 111
+    assert lines[-1] == "No more pages are kept in snapshots: 110 are there."

@@ -1,7 +1,7 @@
 """The settings of a server, checked once when it starts. Every one is documented in docs/operations.md."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +15,13 @@ def _default_concurrency() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How one server is set up. ``port`` 0 picks a free one."""
+    """How one server is set up. ``port`` 0 picks a free one; ``groups`` are the names of those it serves."""
 
     data: Path
     host: str = "127.0.0.1"
     port: int = 8080
     concurrency: int = field(default_factory=_default_concurrency)
+    groups: tuple[str, ...] = ()
     stop_grace: timedelta = timedelta(seconds=30)
     bootstrap_key: str | None = field(default=None, repr=False)
     json_logs: bool = False
@@ -34,6 +35,7 @@ class Settings:
         host: str = "127.0.0.1",
         port: int = 8080,
         concurrency: int | None = None,
+        groups: Sequence[str] = (),
     ) -> "Settings":
         """The settings from the command line and the ``LAMPLIGHTER_…`` environment; InvalidInput."""
         grace = _number(environment, "LAMPLIGHTER_STOP_GRACE_SECONDS", 30)
@@ -45,10 +47,20 @@ class Settings:
             host=host,
             port=port,
             concurrency=concurrency or _default_concurrency(),
+            groups=_group_names(groups),
             stop_grace=timedelta(seconds=grace),
             bootstrap_key=environment.get("LAMPLIGHTER_BOOTSTRAP_KEY") or None,
             json_logs=style == "json",
         )
+
+
+def _group_names(given: Sequence[str]) -> tuple[str, ...]:
+    """The names in texts such as ``eu,us``, each once."""
+    names = [name.strip() for text in given for name in text.split(",")]
+    for name in names:
+        if not name or len(name) > 200 or "\0" in name:
+            raise InvalidInput.of("--group", f"a name has 1 to 200 characters, not {name!r}")
+    return tuple(dict.fromkeys(names))
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -1,4 +1,4 @@
-"""The loops that keep the clock: fire what is due, wake what waited, find lost servers.
+"""The loops that keep the clock: fire what is due, wake what waited, find lost servers, tell who waits for one.
 
 Each pass is one method ``…_once(now)``: fetch, decide (``planner``), write, in one transaction. ``run`` is the
 thread around them. Any number of engines may work on one database.
@@ -14,8 +14,8 @@ import structlog
 from lamplighter import launch, lifecycle, planner
 from lamplighter.clock import Clock
 from lamplighter.model import RunStatus
-from lamplighter.planner import LATE_AFTER, LEASE, Plan
-from lamplighter.store import runs, schedules, servers, sets
+from lamplighter.planner import LATE_AFTER, LEASE, WAITS_FOR_GROUP, Plan, waits_for_group
+from lamplighter.store import groups, runs, schedules, servers, sets
 from lamplighter.store.database import Database
 from lamplighter.store.schedules import DueSchedule
 from lamplighter.triggers import TZDATA_VERSION
@@ -28,6 +28,9 @@ BACKLOG_PER_SECOND = 200
 _LOST = lifecycle.Verdict(RunStatus.FAILURE, "server lost: it has not been heard of for its whole lease")
 _LONGEST_SLEEP = timedelta(seconds=1)
 _TRY_BROKEN_AGAIN = timedelta(minutes=5)
+_LOOK_AT_GROUPS_EVERY = timedelta(seconds=2)
+# Looking at the queue of a group takes the longer the more runs wait in it: it gets this part of the time.
+_SHARE_OF_GROUPS = 0.02
 
 
 class Engine:
@@ -43,6 +46,8 @@ class Engine:
         self._last_backlog: datetime | None = None
         self._last_pass: datetime | None = None
         self._rescue_not_before: datetime | None = None
+        self._groups_seen: datetime | None = None
+        self._groups_next = clock.now()
 
     def wake(self) -> None:
         """Look at the schedules again now: one of them may have become due sooner."""
@@ -73,6 +78,7 @@ class Engine:
             self._on_runs_ready()
         if self._may_rescue(now):
             self.rescue_once(now)
+        self._look_at_groups(now)
         if more:
             return now
         with self._db.read() as c:
@@ -177,6 +183,36 @@ class Engine:
             for set_id in ready:
                 sets.promote(c, set_id, now)
         return len(ready)
+
+    def _look_at_groups(self, now: datetime) -> None:
+        """``groups_once`` now and then; a clock that was set back makes it no rarer."""
+        if self._groups_seen is not None and self._groups_seen <= now < self._groups_next:
+            return
+        is_all_told = self.groups_once(now) < BATCH
+        self._groups_seen = now
+        took = self._clock.now() - now
+        pause = max(_LOOK_AT_GROUPS_EVERY, took / _SHARE_OF_GROUPS) if is_all_told else took
+        self._groups_next = now + pause
+
+    def groups_once(self, now: datetime) -> int:
+        """Let runs say that no live server serves their group, or no longer say so; returns how many changed.
+
+        Only what they say changes, and only while they queue; at most a batch of each group.
+        """
+        with self._db.read() as c:
+            waited_for = groups.with_queues(c)
+            unserved = groups.unserved(c, waited_for, now) if waited_for else {}
+            changes: list[tuple[list[int], str | None]] = []
+            for group_id in waited_for:
+                if group_id in unserved:
+                    message = waits_for_group(group_id, unserved[group_id])
+                    changes.append((groups.to_be_told(c, group_id, message, BATCH), message))
+                else:
+                    changes.append((groups.to_be_silenced(c, group_id, WAITS_FOR_GROUP, BATCH), None))
+        if not any(run_ids for run_ids, _ in changes):
+            return 0
+        with self._db.write() as c:
+            return sum(groups.tell(c, run_ids, message) for run_ids, message in changes if run_ids)
 
     def _may_rescue(self, now: datetime) -> bool:
         """Not within a lease of having been away: whoever slept as well needs time to renew its own lease."""

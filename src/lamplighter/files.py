@@ -3,7 +3,7 @@
 ::
 
     DATA/bundles/<sha256>.zip                 the files of one version
-    DATA/trash/                               what was removed and is not yet gone
+    DATA/runs/trash/                          what was removed and is not yet gone; on the same disk as the runs
     DATA/runs/<id // 1000>/<id>/              one run
         attempt-<n>/log.txt                   what the agent printed, and our own lines
         attempt-<n>/input.json, records.jsonl, report.json, exit.json, …
@@ -13,6 +13,7 @@
 Bundles are written to a temporary name and renamed, so a bundle that exists is whole.
 """
 
+import errno
 import hashlib
 import io
 import os
@@ -20,10 +21,12 @@ import shutil
 import stat
 import tarfile
 import tempfile
+import threading
 import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -95,11 +98,29 @@ class AttemptFolder:
         """Append a line of the server's own to the log; ``now`` stands before it."""
         stamp = now.strftime("%Y-%m-%d %H:%M:%S")
         line = f"{stamp} [lamplighter] {text}\n".encode(errors="backslashreplace")
-        descriptor = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        descriptor = _open_log(self.log)
         try:
             os.write(descriptor, line)
         finally:
             os.close(descriptor)
+
+
+def _open_log(path: Path) -> int:
+    """A log to be appended to; what an agent has put in its place (a link, a pipe) gives way to a new one."""
+    for _ in range(2):
+        try:
+            descriptor = os.open(
+                path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644
+            )
+        except OSError as problem:
+            if problem.errno not in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+                raise
+        else:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return descriptor
+            os.close(descriptor)
+        path.rename(path.with_name(f"not-a-log-{uuid.uuid4().hex[:8]}"))
+    raise OSError(errno.ELOOP, "the log is replaced again and again", str(path))
 
 
 def open_plain(path: Path) -> BinaryIO | None:
@@ -135,7 +156,8 @@ class Files:
     def __init__(self, data: Path) -> None:
         self._bundles = data / "bundles"
         self._runs = data / "runs"
-        self._trash = data / "trash"
+        self._trash = self._runs / "trash"
+        self._emptying = threading.Lock()
         for folder in (self._bundles, self._runs, self._trash):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -199,10 +221,29 @@ class Files:
             (folder / attempt).mkdir(parents=True)
             (folder / attempt / "input.json").write_bytes(content)
 
+    def put_parts_aside(self, parts: Iterable[Path]) -> None:
+        """Take some files and folders of a run out of the way; those that are not there are passed over."""
+        for part in parts:
+            if part.is_dir() and not part.is_symlink():
+                part.chmod(0o700)  # a folder that an agent has made read-only cannot be moved
+            with suppress(FileNotFoundError):
+                part.rename(self._trash / uuid.uuid4().hex)
+
     def empty_trash(self) -> None:
-        """Remove what was put aside, also what an agent has made read-only."""
-        for folder in self._trash.iterdir():
-            shutil.rmtree(folder, onerror=_remove_all_the_same)
+        """Remove what was put aside, also what an agent has made read-only.
+
+        While another thread does it, it is left to that one: two of them would stumble over each other.
+        """
+        if not self._emptying.acquire(blocking=False):
+            return
+        try:
+            for path in self._trash.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, onerror=_remove_all_the_same)
+                else:
+                    path.unlink()
+        finally:
+            self._emptying.release()
 
 
 def _remove_all_the_same(remove: Callable[[str], object], path: str, _problem: object) -> None:

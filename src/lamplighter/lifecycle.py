@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from lamplighter import planner
+from lamplighter import planner, telling
 from lamplighter.launch import release, settle_set
 from lamplighter.model import Counters, Run, RunStatus, SetState, StopCause
 from lamplighter.store import agents, runs, sets
@@ -67,6 +67,8 @@ def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, n
     if changed:
         settle_set(c, run.set_id, run.agent_id, now)
         agents.touch(c, run.agent_id, now)
+        if not is_retried(run, verdict):
+            telling.run_ended(c, run, verdict.status, verdict.message, verdict.warnings, now)
     return changed
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -25,14 +26,27 @@ from lamplighter.errors import Conflict
 from lamplighter.files import Files
 from lamplighter.http.api.access import Services
 from lamplighter.http.app import create_app
-from lamplighter.runner.execution import Workshop
+from lamplighter.loop import Loop
+from lamplighter.messenger import Messenger
+from lamplighter.notifier import Notifier
+from lamplighter.pruner import Pruner
+from lamplighter.runner.attempt import Workshop
+from lamplighter.runner.combining import combine_once
+from lamplighter.runner.environments import Environments
 from lamplighter.service.agents import Agents
+from lamplighter.service.evidence import FailureEvidence
+from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
 from lamplighter.service.keys import Keys
+from lamplighter.service.notifications import Notifications
+from lamplighter.service.proxies import ProxyPools
+from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
+from lamplighter.service.secrets import Secrets
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
+from lamplighter.vault import Vault
 
 log = structlog.get_logger()
 
@@ -45,6 +59,7 @@ class House:
     db: Database
     engine: Engine
     pool: Pool
+    loops: list[Loop]
     services: Services
     new_admin_key: str | None
 
@@ -60,23 +75,43 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     new_key = keys.set_up(
         settings.bootstrap_key, lambda key: _write_private(settings.data / "admin.key", f"{key}\n".encode())
     )
-    shop = Workshop(db, files, clock, settings.stop_grace)
-    pool = Pool(shop, _server_name(settings.data), settings.concurrency)
+    vault = Vault.in_folder(settings.data)
+    environments = Environments(settings.data / "environments")
+    shop = Workshop(db, files, clock, settings.stop_grace, vault, environments)
+    pool = Pool(shop, _server_name(settings.data), settings.concurrency, settings.groups)
     engine = Engine(db, clock, pool.wake)
+    messenger = Messenger()
+    notifier = Notifier(db, clock, vault, messenger)
+
+    pruner = Pruner(db, files)
+    pruning = Loop("pruner", clock, pruner.pass_once)
+
+    def prune_now() -> None:
+        pruner.ask()
+        pruning.wake()
 
     def wake_all() -> None:
         engine.wake()
         pool.wake()
 
+    runs = Runs(db, clock, files, vault, _secret(settings.data), pool.wake)
     services = Services(
         agents=Agents(db, clock, files),
         schedules=Schedules(db, clock, wake_all),
-        runs=Runs(db, clock, files, _secret(settings.data), pool.wake),
+        runs=runs,
+        evidence=FailureEvidence(runs, files),
         keys=keys,
+        notifications=Notifications(db, clock, vault, messenger, notifier.wake),
+        secrets=Secrets(db, clock, vault),
+        proxy_pools=ProxyPools(db, clock, vault),
+        groups=Groups(db, clock),
+        retention=Retention(db, clock, prune_now),
         health=Health(db, clock, lambda: {"scheduler": engine.last_good_pass, "runner": pool.last_good_pass}),
         clock=clock,
     )
-    return House(settings, db, engine, pool, services, new_key)
+    loops = [Loop("combiner", clock, partial(combine_once, shop)), notifier]
+    loops.append(pruning)
+    return House(settings, db, engine, pool, loops, services, new_key)
 
 
 def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> None:
@@ -148,6 +183,7 @@ def _start(house: House) -> tuple[list[threading.Thread], int]:
     threads = [
         threading.Thread(target=house.engine.run, name="engine"),
         threading.Thread(target=house.pool.run, name="pool"),
+        *(threading.Thread(target=loop.run, name=loop.name) for loop in house.loops),
     ]
     for thread in threads:
         thread.start()
@@ -157,6 +193,8 @@ def _start(house: House) -> tuple[list[threading.Thread], int]:
 def _stop(house: House, threads: list[threading.Thread]) -> None:
     house.engine.stop()
     house.pool.stop()
+    for loop in house.loops:
+        loop.stop()
     for thread in threads:
         thread.join()
     going = house.pool.going

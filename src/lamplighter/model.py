@@ -397,6 +397,18 @@ class ProxyPool:
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyPoolSums:
+    """A pool with how many proxies it has, how many of them rest, and what went through them."""
+
+    pool: ProxyPool
+    proxies: int
+    resting: int
+    requests: int
+    failures: int
+    traffic: int
+
+
+@dataclass(frozen=True, slots=True)
 class Proxy:
     """A proxy of a pool: ``address`` is scheme, host and port; user name and password are sealed apart."""
 
@@ -496,3 +508,56 @@ class ApiKey:
     expires: datetime
     revoked: datetime | None
     last_used: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationTarget:
+    """Where a rule's messages go: what may be shown of the address, and the address sealed."""
+
+    shown: str
+    sealed: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRule:
+    """Who is told of what: of an agent, of a schedule (then ``agent_id`` is its agent), or of the whole space."""
+
+    id: int
+    name: str
+    space_id: int
+    agent_id: int | None
+    schedule_id: int | None
+    events: tuple[NotificationEvent, ...]
+    targets: tuple[NotificationTarget, ...]
+    is_enabled: bool
+    within_seconds: int
+    quiet_seconds: int
+    watched_until: datetime
+    created: datetime
+    updated: datetime
+
+    @property
+    def watches(self) -> bool:
+        """Whether due times are to be watched for it."""
+        return self.is_enabled and NotificationEvent.DID_NOT_RUN in self.events
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationMessage:
+    """A message to one target: ``next_try`` is null when it was sent or given up."""
+
+    id: int
+    rule_id: int
+    target: int
+    event: NotificationEvent
+    subject: str
+    title: str
+    body: str
+    created: datetime
+    more: int
+    since: datetime
+    told_at: datetime
+    next_try: datetime | None
+    tries: int
+    sent: datetime | None
+    error: str | None

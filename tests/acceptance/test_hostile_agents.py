@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from running_server import RunningServer, eventually
 
 COMPLETED, FAILURE, STOPPED = 9, 6, 8
@@ -55,6 +57,24 @@ def test_a_pipe_in_place_of_the_report_keeps_nobody_waiting(server: RunningServe
     ended = server.run(agent, timeoutSeconds=3)
     assert ended["status"] == FAILURE
     assert ended["message"].startswith("time-out")
+
+
+@pytest.mark.parametrize("trick", ["os.mkfifo(log)", "os.symlink(TARGET, log)", "os.mkdir(log)"])
+def test_what_takes_the_place_of_the_log_gives_way(server: RunningServer, tmp_path: Path, trick: str) -> None:
+    target = tmp_path / "target"
+    target.write_text("untouched")
+    main = f"""
+import os
+TARGET = {str(target)!r}
+log = os.path.join(os.path.dirname(os.environ["LAMPLIGHTER_RECORDS"]), "log.txt")
+os.remove(log)
+{trick}
+"""
+    agent = server.agent(f"no log by {trick}", main)
+    run = server.run(agent)
+    assert run["status"] == 9
+    assert "Completed: finished" in server.log(agent, run["id"])
+    assert target.read_text() == "untouched"
 
 
 def test_links_lead_nowhere(server: RunningServer, tmp_path: Path) -> None:
@@ -115,7 +135,7 @@ def test_a_key_of_its_own_for_every_record_makes_no_table(server: RunningServer)
     agent = server.agent("wide", main)
     ended = server.run(agent)
     assert ended["status"] == COMPLETED
-    assert ended["message"].endswith("no CSV: more than 1,000 columns")
+    assert ended["message"].endswith("no CSV or Parquet: more than 1,000 columns")
     assert "records.csv" not in names(server, agent, ended["id"])
     assert "records.jsonl" in names(server, agent, ended["id"])
 
@@ -128,7 +148,7 @@ def test_files_that_nobody_may_remove_are_removed_with_the_run(server: RunningSe
     ended = server.run(agent)
     server.call("DELETE", f"/agent/{agent}/run/{ended['id']}", expect=204)
     assert list(server.data.glob(f"runs/*/{ended['id']}")) == []
-    assert list((server.data / "trash").iterdir()) == []
+    assert list((server.data / "runs" / "trash").iterdir()) == []
 
 
 def test_the_data_folder_is_for_the_servers_eyes_only(server: RunningServer) -> None:

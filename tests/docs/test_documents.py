@@ -29,6 +29,7 @@ from lamplighter.service.requests import (
     ScheduleRequest,
     StartRequest,
 )
+from lamplighter.service.secrets import SecretRequest
 from lamplighter.triggers import parse_cron, zone
 
 ROOT = Path(__file__).parents[2]
@@ -138,8 +139,8 @@ def test_every_direct_dependency_is_in_the_list_with_its_reason_and_no_other() -
     project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
     sections = {
         "At run time": project["dependencies"],
-        "With `[scrapy]`": project["optional-dependencies"]["scrapy"],
-        "For development": project["optional-dependencies"]["dev"],
+        "For development": project["optional-dependencies"].pop("dev"),
+        **{f"With `[{name}]`": found for name, found in project["optional-dependencies"].items()},
     }
     page = text_of(ROOT / "docs/dependencies.md")
     for title, requirements in sections.items():
@@ -264,6 +265,7 @@ BODIES: dict[str, type[Request]] = {
     r"/agent/\d+/start": StartRequest,
     r"/agent/\d+/schedules(/\d+)?": ScheduleRequest,
     r"/schedules/preview": PreviewRequest,
+    r"/secrets/\w+": SecretRequest,
     r"/api-keys": KeyRequest,
 }
 

@@ -43,6 +43,27 @@ ROUTES = {
     "get /api/v1/agent/{agentId}/run/{runId}/file/{fileId}/download",
     "get /api/v1/agent/{agentId}/run/{runId}/records",
     "get /api/v1/agent/{agentId}/run/{runId}/log",
+    "get /api/v1/agent/{agentId}/run/{runId}/evidence",
+    "get /api/v1/proxy-pools",
+    "post /api/v1/proxy-pools",
+    "get /api/v1/proxy-pools/{proxyPoolId}",
+    "put /api/v1/proxy-pools/{proxyPoolId}",
+    "delete /api/v1/proxy-pools/{proxyPoolId}",
+    "post /api/v1/proxy-pools/{proxyPoolId}/check",
+    "get /api/v1/server-groups",
+    "post /api/v1/server-groups",
+    "get /api/v1/server-groups/{groupId}",
+    "put /api/v1/server-groups/{groupId}",
+    "delete /api/v1/server-groups/{groupId}",
+    "get /api/v1/servers",
+    "get /api/v1/retention",
+    "put /api/v1/retention",
+    "get /api/v1/agent/{agentId}/retention",
+    "put /api/v1/agent/{agentId}/retention",
+    "delete /api/v1/agent/{agentId}/retention",
+    "get /api/v1/secrets",
+    "put /api/v1/secrets/{secretName}",
+    "delete /api/v1/secrets/{secretName}",
     "get /api/v1/api-keys",
     "post /api/v1/api-keys",
     "get /api/v1/api-keys/{keyId}",
@@ -229,12 +250,21 @@ def ids(server: RunningServer) -> dict[str, Any]:
         "runId": run["id"],
         "scheduleId": server.call("POST", f"/agent/{agent}/schedules", schedule, expect=201)["id"],
         "fileId": server.call("GET", f"{own}/files")[0]["id"],
+        "proxyPoolId": server.call("POST", "/proxy-pools", POOL, expect=201)["id"],
+        "groupId": server.call("POST", "/server-groups", {"name": "documented"}, expect=201)["id"],
+        "secretName": "DOCUMENTED",
         "keyId": server.call("POST", "/api-keys", {}, expect=201)["id"],
     }
 
 
 CRON = {"name": "n", "cronExpression": "0 9 * * *"}
 AGENT = {"files": {"agent.toml": '[agent]\nrun = ["python", "main.py"]\n', "main.py": ""}}
+POOL = {"name": "documented", "proxies": ["http://ada:pw@127.0.0.1:9", {"url": "socks5://host:1"}]}
+POOLS = "/api/v1/proxy-pools"
+GROUPS = "/api/v1/server-groups"
+LIMITS = dict.fromkeys(
+    ["runsDays", "runsCount", "logsDays", "logsCount", "filesDays", "filesCount"], "integer"
+)
 SCHEDULE = "/api/v1/agent/{agentId}/schedules"
 RUN = "/api/v1/agent/{agentId}/run/{runId}"
 
@@ -277,6 +307,38 @@ RUN = "/api/v1/agent/{agentId}/run/{runId}"
         ("get", RUN + "/log", "?follow=true", None),
         ("get", RUN + "/file/{fileId}/download", "", None),
         ("get", "/api/v1/download/{fileId}", "?expires=1&signature=x", None),
+        ("get", POOLS, "", None),
+        ("get", POOLS, "?pageIndex=1", None),
+        ("post", POOLS, "", {**POOL, "name": "made for the document"}),
+        ("post", POOLS, "", POOL),
+        ("get", POOLS + "/{proxyPoolId}", "", None),
+        ("post", POOLS + "/{proxyPoolId}/check", "", None),
+        ("put", POOLS + "/{proxyPoolId}", "", {"rotation": "Random"}),
+        ("put", POOLS + "/{proxyPoolId}", "", {"proxies": ["x"]}),
+        ("delete", POOLS + "/{proxyPoolId}", "", None),
+        ("get", GROUPS, "", None),
+        ("get", GROUPS, "?pageIndex=1", None),
+        ("post", GROUPS, "", {"name": "made for the document"}),
+        ("post", GROUPS, "", {"name": "documented"}),
+        ("get", GROUPS + "/{groupId}", "", None),
+        ("put", GROUPS + "/{groupId}", "", {"name": "documented", "description": "d"}),
+        ("delete", GROUPS + "/{groupId}", "", None),
+        ("get", "/api/v1/servers", "", None),
+        ("get", "/api/v1/servers", "?pageIndex=1", None),
+        ("get", "/api/v1/retention", "", None),
+        ("put", "/api/v1/retention", "", {"runsDays": 1000}),
+        ("put", "/api/v1/retention", "?spaceId=99", {}),
+        ("get", "/api/v1/agent/{agentId}/retention", "", None),
+        ("put", "/api/v1/agent/{agentId}/retention", "", {"runsCount": 1000}),
+        ("put", "/api/v1/agent/{agentId}/retention", "", {"runsCount": 0}),
+        ("delete", "/api/v1/agent/{agentId}/retention", "", None),
+        ("get", "/api/v1/secrets", "", None),
+        ("get", "/api/v1/secrets", "?pageIndex=1", None),
+        ("put", "/api/v1/secrets/{secretName}", "", {"value": "v"}),
+        ("put", "/api/v1/secrets/{secretName}", "", {"value": "w"}),
+        ("put", "/api/v1/secrets/{secretName}", "", {"value": ""}),
+        ("delete", "/api/v1/secrets/{secretName}", "", None),
+        ("delete", "/api/v1/secrets/{secretName}", "?again=yes", None),
         ("get", "/api/v1/api-keys", "", None),
         ("get", "/api/v1/api-keys/{keyId}", "", None),
         ("post", "/api/v1/api-keys", "", {"description": "d"}),
@@ -317,7 +379,7 @@ def test_a_new_thing_has_its_location_documented(document: dict[str, Any]) -> No
         (path, o["responses"]["201"]) for _, path, o in operations(document) if "201" in o["responses"]
     ]
 
-    assert len(created) == 3
+    assert len(created) >= 3
     for path, answer in created:
         assert "Location" in answer.get("headers", {}), path
 
@@ -393,6 +455,12 @@ SCHEDULE_BODY = SETTINGS | {
             SETTINGS | {"isRunSynchronously": "boolean", "timeout": "integer"},
         ),
         ("post", "/api/v1/api-keys", {"description": "string", "expires": "string"}),
+        ("put", "/api/v1/secrets/{secretName}", {"value": "string"}),
+        ("post", POOLS, {"name": "string", "rotation": "string", "proxies": "array"}),
+        ("post", GROUPS, {"name": "string", "description": "string"}),
+        ("put", GROUPS + "/{groupId}", {"name": "string", "description": "string"}),
+        ("put", "/api/v1/retention", LIMITS),
+        ("put", "/api/v1/agent/{agentId}/retention", LIMITS),
         ("post", "/api/v1/agent/{agentId}/version/{version}/restore", {"content": "string"}),
         (
             "post",

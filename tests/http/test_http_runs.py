@@ -48,6 +48,7 @@ PROPERTIES: dict[str, tuple[type, ...]] = {
     # ours
     "runId": (int,),
     "attempt": (int,),
+    "warnings": (list,),
 }
 
 # Ignores a polite request to end, and says when it got one.
@@ -152,6 +153,7 @@ def test_an_ended_run_tells_what_it_did(server: RunningServer) -> None:
         "traffic": 500,
         "inputCount": 3,
         "attempt": 1,
+        "warnings": [],
         "configVersion": 1,
         "sequence": 1,
     }

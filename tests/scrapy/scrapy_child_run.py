@@ -92,11 +92,14 @@ def environment(folder: Path, name: str, given: Any, level: str) -> dict[str, st
     }
 
 
-def start(folder: Path, name: str = "test", given: Any = None, level: str = "Info") -> subprocess.Popen[str]:
+def start(
+    folder: Path, name: str = "test", given: Any = None, level: str = "Info", **more: str
+) -> subprocess.Popen[str]:
+    """``more`` are further variables of the environment."""
     return subprocess.Popen(
         [PYTHON, str(CHILD)],
         cwd=folder,
-        env=environment(folder, name, given, level),
+        env=environment(folder, name, given, level) | more,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -114,5 +117,5 @@ def finish(process: subprocess.Popen[str], folder: Path, log: str = "") -> Outco
     return Outcome(process.returncode, log + rest, [json.loads(line) for line in lines], report)
 
 
-def run(folder: Path, name: str = "test", given: Any = None, level: str = "Info") -> Outcome:
-    return finish(start(folder, name, given, level), folder)
+def run(folder: Path, name: str = "test", given: Any = None, level: str = "Info", **more: str) -> Outcome:
+    return finish(start(folder, name, given, level, **more), folder)

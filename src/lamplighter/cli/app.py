@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import lamplighter
-from lamplighter.cli import agents, keys, runs, schedules
+from lamplighter.cli import agents, groups, keys, notifications, proxies, retention, runs, schedules, secrets
 from lamplighter.cli.doctor import doctor
 from lamplighter.cli.output import fail, say
 from lamplighter.cli.problems import lines_about, status_of
@@ -57,7 +57,13 @@ for group, name, text in (
     (agents.app, "agent", "Agents: deploy, list, archive, restore versions."),
     (schedules.app, "schedule", "Schedules: add, preview, switch, and why one did or did not run."),
     (runs.app, "run", "Runs: start, watch, stop, and get what they extracted."),
+    (proxies.app, "proxy", "Pools of proxies: add, change, check, and how they do."),
+    (groups.app, "group", "Server groups: which servers take which runs."),
+    (groups.servers, "server", "Servers: which there are, and how busy."),
+    (retention.app, "retention", "How long runs, logs and files are kept."),
     (keys.app, "key", "API keys: create, list, revoke."),
+    (notifications.app, "notify", "Notifications: who is told of failures, and of what did not run."),
+    (secrets.app, "secret", "Secrets that inputs refer to: set, list, remove."),
 ):
     app.add_typer(group, name=name, help=text, no_args_is_help=True)
 app.command()(doctor)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uv
 
 import lamplighter
 from lamplighter.cli.output import as_json, hint, size, table
@@ -55,7 +56,7 @@ def doctor(
     url = server_url()
     checks = [_python(), *_server(url)]
     if is_local(url):
-        checks += [_scrapy(), *_data_folder(data or default_data(), said=data is not None)]
+        checks += [_scrapy(), _uv(), *_data_folder(data or default_data(), said=data is not None)]
     if json:
         as_json([asdict(check) for check in checks])
     else:
@@ -172,6 +173,14 @@ def _scrapy() -> Check:
     if importlib.util.find_spec("scrapy") is None:
         return Check("scrapy", WARNING, "not installed", "spiders need it: pip install 'lamplighter[scrapy]'")
     return Check("scrapy", OK, importlib.metadata.version("scrapy"))
+
+
+def _uv() -> Check:
+    try:
+        uv.find_uv_bin()
+    except FileNotFoundError:
+        return Check("uv", WARNING, "not found", "agents with requirements need it: pip install uv")
+    return Check("uv", OK, importlib.metadata.version("uv"))
 
 
 def _data_folder(data: Path, *, said: bool) -> Iterator[Check]:

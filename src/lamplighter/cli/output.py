@@ -23,6 +23,8 @@ from lamplighter.client import STATUS_NAMES
 _STYLES = {
     "Success": "green",
     "Completed": "green",
+    "Success !": "yellow",
+    "Completed !": "yellow",
     "fired": "green",
     "ok": "green",
     "Running": "cyan",
@@ -76,6 +78,11 @@ def title(text: str) -> None:
 def hint(text: str) -> None:
     """What to know or do next; on standard error."""
     _write(Text(clean(text), style="dim"), error=True)
+
+
+def warn(text: str) -> None:
+    """A line of the answer that somebody should see although all went well."""
+    _write(Text.assemble(("Warning: ", "bold yellow"), clean(text)))
 
 
 def fail(text: str) -> None:
@@ -139,9 +146,10 @@ def facts(pairs: Sequence[tuple[str, Any]]) -> None:
     _console().print(grid)
 
 
-def status_name(number: int | None) -> str:
-    """The name of a run's status."""
-    return "never run" if number is None else STATUS_NAMES.get(number, str(number))
+def status_name(number: int | None, *, warns: bool = False) -> str:
+    """The name of a run's status, marked when the run has warnings."""
+    name = "never run" if number is None else STATUS_NAMES.get(number, str(number))
+    return f"{name} !" if warns else name
 
 
 def clean(text: str) -> str:

@@ -40,6 +40,8 @@ _OPTIONS = {
     "maxRecords": "--limit",
     "expires": "--expires",
     "description": "--description",
+    "secretName": "NAME",
+    "value": "the value",
 }
 
 

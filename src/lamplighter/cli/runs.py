@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from lamplighter.cli.download import download
+from lamplighter.cli.evidence import evidence
 from lamplighter.cli.follow import follow, wait_for
 from lamplighter.cli.options import RunOptions, takes
 from lamplighter.cli.output import (
@@ -20,6 +21,7 @@ from lamplighter.cli.output import (
     table,
     terminal_width,
     title,
+    warn,
 )
 from lamplighter.cli.records import records
 from lamplighter.cli.session import (
@@ -39,6 +41,7 @@ from lamplighter.client import ENDED, SUCCEEDED, Agent, Client, Run
 app = typer.Typer()
 app.command()(records)
 app.command()(download)
+app.command()(evidence)
 _FAILURE = 6
 
 
@@ -97,9 +100,13 @@ def _tell_started(owner: Agent, runs: list[Run], *, json: bool) -> None:
 def _tell_end(owner: Agent, run: Run) -> None:
     message = f": {run['message']}" if run["message"] else ""
     say(f"Run {run['id']} of {owner['name']} ended as {status_name(run['status'])}{message}")
+    for warning in run["warnings"]:
+        warn(warning)
     name = quoted(owner["name"])
     if run["status"] in SUCCEEDED and run["dataCount"]:
         hint(f"`lamplighter run records {name} {run['id']}` shows its {run['dataCount']} records")
+    elif run["status"] == _FAILURE:
+        hint(f"`lamplighter run evidence {name} {run['id']}` shows what explains it")
     elif run["status"] not in SUCCEEDED:
         hint(f"`lamplighter run logs {name} {run['id']}` shows its log")
 
@@ -125,6 +132,9 @@ def list_(
         columns.remove("ERRORS>")
         rows = [[*row[:5], row[6]] for row in rows]
     table(columns, rows, wraps=["MESSAGE"])
+    if any(run["warnings"] for run in runs):
+        name = quoted(owner["name"])
+        hint(f"! It ended well, but with a warning: `lamplighter run status {name} RUN` tells it.")
     if not runs:
         hint(f"No runs yet. `lamplighter run start {quoted(owner['name'])} --follow` starts one.")
 
@@ -132,7 +142,7 @@ def list_(
 def _row(run: Run) -> list[Any]:
     took = clock_time(run["runTimeSec"]) if run["startTime"] else ""
     began = shown(run["startTime"] or run["created"], seconds=not on_terminal())
-    name = status_name(run["status"])
+    name = status_name(run["status"], warns=bool(run["warnings"]))
     return [run["id"], name, began, took, run["dataCount"], run["errorCount"], run["message"] or ""]
 
 
@@ -146,13 +156,17 @@ def status(agent: AgentWord, run: RunNumber = None, json: Json = False) -> None:
         return
     title(f"{found['configName']} › run {found['id']}")
     facts(_facts(found))
+    if found["status"] == _FAILURE:
+        name = quoted(found["configName"])
+        hint(f"`lamplighter run evidence {name} {found['id']}` shows what explains it")
 
 
 def _facts(run: Run) -> list[tuple[str, Any]]:
     part = f"{run['sequence']} of {run['parallelism']}" if run["parallelism"] > 1 else None
     return [
-        ("Status", status_name(run["status"])),
+        ("Status", status_name(run["status"], warns=bool(run["warnings"]))),
         ("Message", run["message"]),
+        *(("Warning", warning) for warning in run["warnings"]),
         ("Started by", run["startedBy"]),
         ("Schedule", run["scheduleId"]),
         ("Due", shown(run["scheduledTime"])),

@@ -54,6 +54,7 @@ def add(
         return
     say(f"Schedule {made['id']} of {owner['name']}: {made['localSchedule']}")
     say(f"Next fire: {_next(made)}")
+    _warn(made)
     hint(
         f"`lamplighter schedule why {quoted(owner['name'])} {made['id']}` tells what became of its due times"
     )
@@ -79,6 +80,7 @@ def edit(
         return
     say(f"Schedule {changed['id']} of {owner['name']}: {changed['localSchedule']}")
     say(f"Next fire: {_next(changed)}")
+    _warn(changed)
 
 
 @app.command("list")
@@ -101,6 +103,8 @@ def list_(
     if agent is None:
         rows = [[names[s["configId"]], *row] for s, row in zip(found, rows, strict=True)]
     table(columns, rows, wraps=["AGENT", "NAME", "WHEN"])
+    for schedule in found:
+        _warn(schedule, f"Schedule {schedule['id']} of {names[schedule['configId']]}: ")
     if not found:
         whose = quoted(owners[0]["name"]) if agent else "AGENT"
         hint(f"No schedules yet. `lamplighter schedule add {whose} --cron '0 9 * * 1-5'` makes one.")
@@ -117,6 +121,7 @@ def show(agent: AgentWord, schedule: ScheduleWord, json: Json = False) -> None:
         return
     title(f"{owner['name']} › {found['name']}")
     facts(_settings(found))
+    _warn(found)
 
 
 @app.command()
@@ -216,6 +221,12 @@ def run(agent: AgentWord, schedule: ScheduleWord, json: Json = False) -> None:
 app.command()(why)
 
 
+def _warn(s: Schedule, before: str = "") -> None:
+    """Say what will keep the schedule's runs from starting."""
+    for warning in s["warnings"]:
+        hint(f"Warning: {before}{warning}")
+
+
 def _next(s: Schedule, *, brief: bool = False) -> str:
     """When it fires next, or why it does not."""
     if s["problem"]:
@@ -250,6 +261,7 @@ def _settings(s: Schedule) -> list[tuple[str, Any]]:
         ("Exclusive", "yes" if s["isExclusive"] else None),
         ("Retries", _retries(s)),
         ("Time-out", lasting(s["timeoutSeconds"]) if s["timeoutSeconds"] else None),
+        ("Server group", s["serverGroupId"]),
         ("Priority", s["priority"] or None),
         ("Log", f"{s['logLevel']}, {s['logMode']}"),
         ("Created", shown(s["created"], zone)),

@@ -33,6 +33,14 @@ def up(
         int | None,
         typer.Option(min=1, help="Most runs at a time. Default: twice the processors, at least 4."),
     ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[,NAME]",
+            help="Take runs of this server group too; may be repeated. A group that is new is made.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Start the server: API, scheduler and runner in one process.
 
@@ -42,7 +50,9 @@ def up(
     """
     # Agents are told of files in it, and they run in another folder.
     data = (data or default_data()).absolute()
-    settings = Settings.read(os.environ, data=data, host=host, port=port, concurrency=concurrency)
+    settings = Settings.read(
+        os.environ, data=data, host=host, port=port, concurrency=concurrency, groups=group or ()
+    )
     # After its graceful end uvicorn raises the signal again, for whoever was to handle it before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # Everything a server consists of is loaded here only: other commands shall answer at once.
@@ -57,6 +67,11 @@ def up(
 def _announce(address: str, house: "House", adopted: int) -> None:
     data = house.settings.data
     say(f"Lamplighter is ready at {address}")
+    groups = house.settings.groups
+    if groups:
+        noun = "group" if len(groups) == 1 else "groups"
+        say(f"It takes runs of the server {noun} {', '.join(groups)}, and those without a group.")
+
     if adopted:
         say(f"{counted(adopted, 'run')} went on while the server was away, and {_is(adopted)} watched again.")
     if house.new_admin_key is not None:

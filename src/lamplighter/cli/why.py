@@ -124,7 +124,10 @@ def _tell_one(s: Schedule, fire: Fire, runs: dict[int, Run | None]) -> None:
         ("Reason", fire["reason"]),
         ("Decided", shown_moment(read(fire["decided"]), zone_of(s["timezone"]), seconds=True)),
     ]
-    pairs += [("Run", _run_text(run_id, runs)) for run_id in fire["runIds"]]
+    for run_id in fire["runIds"]:
+        run = runs[run_id]
+        pairs.append(("Run", _run_text(run_id, runs)))
+        pairs += [("Warning", warning) for warning in (run["warnings"] if run else ())]
     facts(pairs)
 
 
@@ -144,7 +147,7 @@ def _run_text(run_id: int, runs: dict[int, Run | None], *, brief: bool = False) 
     run = runs[run_id]
     if run is None:
         return f"{run_id} removed"
-    text = f"{run_id} {status_name(run['status'])}"
+    text = f"{run_id} {status_name(run['status'], warns=bool(run['warnings']))}"
     if brief:
         return text
     message = f": {run['message']}" if run["message"] else ""

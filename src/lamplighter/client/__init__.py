@@ -22,6 +22,12 @@ from typing import IO, Any, Self, TypedDict, cast
 
 import httpx
 
+from lamplighter.client.evidence import Evidence
+from lamplighter.client.groups import ServerGroups
+from lamplighter.client.notifications import Notifications
+from lamplighter.client.proxies import ProxyPools
+from lamplighter.client.retention import Retention
+from lamplighter.client.secrets import Secrets
 from lamplighter.errors import FieldError, InvalidInput, LamplighterError
 
 STATUS_NAMES = {
@@ -114,6 +120,8 @@ class Schedule(TypedDict):
     dstOverlap: str
     excludedDates: list[str]
     problem: str | None
+    warnings: list[str]
+    serverGroupId: int | None
     created: str
     updated: str
 
@@ -177,6 +185,7 @@ class Run(TypedDict):
     scheduleId: int | None
     scheduledTime: str | None
     attempt: int
+    warnings: list[str]
 
 
 class RunFile(TypedDict):
@@ -258,6 +267,11 @@ class Client:
         # A proxy of the environment is not for a server on this machine.
         self._trust_env = not is_local(url)
         self._http = self._session(url, {"Authorization": f"ApiKey {api_key}"} if api_key else {})
+        self.notifications = Notifications(self._call)
+        self.secrets = Secrets(self._call)
+        self.proxy_pools = ProxyPools(self._call)
+        self.server_groups = ServerGroups(self._call)
+        self.retention = Retention(self._call)
 
     def _session(self, address: str, headers: Mapping[str, str]) -> httpx.Client:
         return httpx.Client(
@@ -448,6 +462,12 @@ class Client:
         with self._stream("GET", f"/api/v1/agent/{agent_id}/run/{run_id}/log", params=params) as answer:
             answer.encoding = "utf-8"
             yield from answer.iter_text()
+
+    def evidence(self, agent_id: int, run_id: int, attempt: int | None = None) -> Evidence:
+        """What explains why a run failed."""
+        params = {} if attempt is None else {"attempt": attempt}
+        path = f"/agent/{agent_id}/run/{run_id}/evidence"
+        return cast(Evidence, self._call("GET", path, params=params))
 
     def follow_log(self, agent_id: int, run_id: int) -> Iterator[str]:
         """The log line by line as it is written, until the run has ended.

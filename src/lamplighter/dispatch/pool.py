@@ -6,15 +6,16 @@ Only the hand-over differs: here a commit wakes the pool directly.
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from lamplighter.model import Run
 from lamplighter.planner import LEASE
-from lamplighter.runner.execution import Execution, Workshop
-from lamplighter.store import runs, servers
+from lamplighter.runner.attempt import Workshop
+from lamplighter.runner.execution import Execution
+from lamplighter.store import groups, runs, servers
 from lamplighter.store.runs import Claim
 
 log = structlog.get_logger()
@@ -26,12 +27,18 @@ _LOOK_EVERY = timedelta(seconds=1)
 
 
 class Pool:
-    """Carries out at most ``concurrency`` runs at a time on this machine, under the server name ``name``."""
+    """Carries out at most ``concurrency`` runs at a time on this machine, under the server name ``name``.
 
-    def __init__(self, shop: Workshop, name: str, concurrency: int) -> None:
+    It takes runs without a group and those of the ``server_groups`` of these names.
+    """
+
+    def __init__(
+        self, shop: Workshop, name: str, concurrency: int, server_groups: Sequence[str] = ()
+    ) -> None:
         self._shop = shop
         self._name = name
         self._concurrency = concurrency
+        self._groups = tuple(server_groups)
         self._incarnation = uuid.uuid4().hex
         self._server_id = 0
         self._lease_renewed = shop.clock.now()
@@ -65,6 +72,7 @@ class Pool:
             self._server_id = servers.register(
                 c, self._name, self._incarnation, self._concurrency, now, now + LEASE
             )
+            groups.serve(c, self._server_id, self._groups, now)
         self._lease_renewed = now
         self._resume_left_behind()
         return self.going
@@ -134,7 +142,7 @@ class Pool:
         if free <= 0:
             return
         with self._shop.db.read() as c:
-            if not runs.anything_queues(c):
+            if not runs.anything_queues(c, self._server_id):
                 return
         with self._shop.db.write() as c:
             claims = runs.claim(c, self._server_id, free, now)

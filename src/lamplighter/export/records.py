@@ -1,112 +1,136 @@
-"""From the lines an agent wrote to records people can use: checked JSON Lines, and CSV.
+"""From the lines an agent wrote to files people can use: checked JSON Lines, CSV, Parquet.
 
 The agent's own file is only read. A line that is not a JSON object is left out and counted; it stays in the
 attempt's folder as it was written.
 """
 
-import csv
-import json
-import os
+import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lamplighter.files import open_plain
+from lamplighter.export.csv_file import CSV, write_csv
+from lamplighter.export.lines import BYTE_ORDER_MARK, lines_of, record_of, whole_file
+from lamplighter.export.lines import read_records as read_records  # part of what this module offers
+from lamplighter.export.parquet_file import PARQUET, write_parquet
+from lamplighter.export.values import MOST_COLUMNS as MOST_COLUMNS
+from lamplighter.json_schema import RecordSchema
 
-# Beyond these a table is no table: the CSV is left out, and a line is no record.
-MOST_COLUMNS = 1000
-LONGEST_LINE = 16 * 1024**2
 JSONL = "records.jsonl"
-CSV = "records.csv"
 
 
 @dataclass(slots=True)
 class RecordSummary:
-    """What is in a records file. ``lacking`` counts the records without a field that was asked for."""
+    """What is in a records file.
+
+    ``lacking`` counts the records without a field that was asked for; ``filled``, for each top-level field (at
+    most ``MOST_COLUMNS`` of them), those in which it is neither null nor an empty text, list or object.
+    ``mismatches`` counts the records that do not match the schema; ``first_mismatch`` is the number of the
+    first one, from 1, and ``mismatch`` the place in it and the reason.
+    """
 
     count: int = 0
     bad_lines: int = 0
     first_bad_line: int | None = None
     columns: list[str] = field(default_factory=list)
     lacking: Counter[str] = field(default_factory=Counter)
+    filled: Counter[str] = field(default_factory=Counter)
+    mismatches: int = 0
+    first_mismatch: int | None = None
+    mismatch: str | None = None
 
 
-def read_records(path: Path, *, skip: int = 0) -> Iterator[dict[str, Any]]:
-    """The records of a JSON Lines file from the ``skip``-th on, without the lines that are none."""
-    seen = 0
-    for line in _lines(path):
-        record = _record(line)
-        if record is not None:
-            seen += 1
-            if seen > skip:
-                yield record
+def check_records(
+    raw: Path, target: Path, required: Sequence[str], schema: Mapping[str, Any] | None = None
+) -> RecordSummary:
+    """Copy the records of ``raw`` into ``target``, whole or not at all, and say what is in them.
 
-
-def check_records(raw: Path, target: Path, required: Sequence[str]) -> RecordSummary:
-    """Copy the records of ``raw`` into ``target``, whole or not at all, and say what is in them."""
-    summary = RecordSummary()
-    columns: dict[str, None] = {}  # in the order in which they were first seen
+    ``required`` are the fields that no record may lack, ``schema`` the JSON Schema that each has to match.
+    """
+    survey = _Survey(required, None if schema is None else RecordSchema(schema))
+    summary = survey.summary
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".part")
-    with temporary.open("wb") as out:
-        for number, line in enumerate(_lines(raw), start=1):
-            record = _record(line)
+    with whole_file(target) as out:
+        for number, line in enumerate(lines_of(raw), start=1):
+            record = record_of(line)
             if record is None:
                 if line.strip():
                     summary.bad_lines += 1
                     summary.first_bad_line = summary.first_bad_line or number
                 continue
-            summary.count += 1
-            if len(columns) <= MOST_COLUMNS:
-                columns.update(dict.fromkeys(record))
-            summary.lacking.update(name for name in required if record.get(name) in (None, ""))
-            out.write(line if line.endswith(b"\n") else line + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(target)
-    summary.columns = list(columns)
-    return summary
+            survey.look_at(record)
+            out.write(line.removeprefix(BYTE_ORDER_MARK))
+            if not line.endswith(b"\n"):
+                out.write(b"\n")
+    return survey.finished()
 
 
-def write_csv(records: Path, target: Path, columns: Sequence[str]) -> None:
-    """Write the records as CSV with these columns, whole or not at all; nested values become JSON."""
-    temporary = target.with_suffix(".part")
-    # Half of a surrogate pair, which JSON can carry and UTF-8 cannot, is written as an escape.
-    with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as out:
-        writer = csv.writer(out)
-        writer.writerow(columns)
-        for record in read_records(records):
-            writer.writerow([_cell(record, name) for name in columns])
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(target)
+def merge(parts: Sequence[Path], target: Path) -> RecordSummary:
+    """Put checked records files one behind the other into ``target``, whole or not at all.
+
+    The parts are copied as they are; what is said of them comes from one pass over the result.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(target) as out:
+        for part in parts:
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, out, 1024**2)
+    survey = _Survey((), None)
+    for record in read_records(target):
+        survey.look_at(record)
+    return survey.finished()
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    file = open_plain(path)
-    if file is None:
-        return
-    with file:
-        while line := file.readline(LONGEST_LINE):
-            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-                    pass
-                line = b"too long to be a record"
-            yield line
+def write_formats(
+    records: Path, folder: Path, formats: Collection[str], summary: RecordSummary
+) -> dict[str, Path]:
+    """Write checked records (of a run, or merged ones of a set) into ``folder`` in each of the formats.
+
+    ``summary`` is what is known of them. Returns the file of each format; without records, or with more columns
+    than a table has, there is neither CSV nor Parquet. Each is written whole or not at all.
+    """
+    written = {"jsonl": records} if "jsonl" in formats else {}
+    for name, target, write in (
+        ("csv", folder / CSV, write_csv),
+        ("parquet", folder / PARQUET, write_parquet),
+    ):
+        if name in formats and 0 < len(summary.columns) <= MOST_COLUMNS:
+            write(records, target, summary.columns)
+            written[name] = target
+        else:
+            target.unlink(missing_ok=True)  # of an attempt before this one
+    return written
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+class _Survey:
+    """Gathers what is said of records, one record after the other."""
 
+    def __init__(self, required: Sequence[str], schema: RecordSchema | None) -> None:
+        self.summary = RecordSummary()
+        self._required = required
+        self._schema = schema
+        self._columns: dict[str, None] = {}  # in the order in which they were first seen
 
-def _cell(record: Mapping[str, Any], name: str) -> str:
-    value = record.get(name)
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    def look_at(self, record: Mapping[str, Any]) -> None:
+        """Count one more record."""
+        summary, filled = self.summary, self.summary.filled
+        summary.count += 1
+        if len(self._columns) <= MOST_COLUMNS:
+            self._columns.update(dict.fromkeys(record))
+        summary.lacking.update(name for name in self._required if record.get(name) in (None, ""))
+        for name, value in record.items():
+            # 0 and false are values like any other.
+            if (value or isinstance(value, int | float)) and (name in filled or len(filled) < MOST_COLUMNS):
+                filled[name] += 1
+        reason = None if self._schema is None else self._schema.mismatch(record)
+        if reason is not None:
+            summary.mismatches += 1
+            if summary.first_mismatch is None:
+                summary.first_mismatch, summary.mismatch = summary.count, reason
+
+    def finished(self) -> RecordSummary:
+        """What was gathered."""
+        self.summary.columns = list(self._columns)
+        return self.summary

@@ -25,7 +25,19 @@ from lamplighter.errors import (
     UnsupportedMedia,
 )
 from lamplighter.http import reference
-from lamplighter.http.api import agents, health, keys, runs, schedules
+from lamplighter.http.api import (
+    agents,
+    evidence,
+    groups,
+    health,
+    keys,
+    notifications,
+    proxies,
+    retention,
+    runs,
+    schedules,
+    secrets,
+)
 from lamplighter.http.api.access import Services
 from lamplighter.http.api.shapes import Problem
 
@@ -58,7 +70,18 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.stopping = asyncio.Event()
-    for routes in (agents, schedules, runs, keys):
+    for routes in (
+        agents,
+        schedules,
+        runs,
+        evidence,
+        keys,
+        notifications,
+        secrets,
+        proxies,
+        groups,
+        retention,
+    ):
         app.include_router(routes.router, prefix="/api/v1")
     app.include_router(runs.downloads, prefix="/api/v1")
     app.include_router(health.router)

@@ -1,8 +1,8 @@
 """The combined export of a parallel set: the records of its parts, merged in their sequence.
 
-It belongs to the set's first run. A part that ends last merges before it says that it has ended, so whoever sees the
-whole set ended finds the export made. What ends otherwise (stopped before it began, its server lost) is merged
-by ``combine_once``.
+It belongs to the set's first run. A part that ends last merges before it says that it has ended, so whoever sees
+the whole set ended finds the export made. What ends otherwise (stopped before it began, its server lost) is
+merged by ``combine_once``.
 """
 
 import uuid
@@ -69,7 +69,9 @@ def listed(
     base = files.run_folder(first_run)
     paths = [base / made.folder / f"records.{name}" for name in dict.fromkeys(formats)]
     return [
-        (path.name, "Export", path.stat().st_size, str(path.relative_to(base))) for path in paths if path.exists()
+        (path.name, "Export", path.stat().st_size, str(path.relative_to(base)))
+        for path in paths
+        if path.exists()
     ]
 
 
@@ -84,7 +86,11 @@ def formats_of(c: sa.Connection, run: Run) -> Sequence[str]:
 def first_run_of(c: sa.Connection, set_id: int) -> int | None:
     """The run that the set's export belongs to; None when it was removed."""
     export = sets.export_of(c, set_id)
-    return next((Part(*one).run_id for one in export.parts if Part(*one).sequence == 1), None) if export else None
+    return (
+        next((Part(*one).run_id for one in export.parts if Part(*one).sequence == 1), None)
+        if export
+        else None
+    )
 
 
 def combine_once(shop: Workshop, now: datetime) -> datetime | None:

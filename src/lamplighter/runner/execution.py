@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from lamplighter import lifecycle
 from lamplighter.errors import LamplighterError
 from lamplighter.model import Run, RunStatus
-from lamplighter.runner import finishing, process
+from lamplighter.runner import finishing, process, proxies
 from lamplighter.runner.attempt import Attempt, Workshop
 from lamplighter.runner.environments import EnvironmentAbandoned
 from lamplighter.runner.harvest import Progress
@@ -98,7 +98,7 @@ class Execution:
             self._process.kill()
         with suppress(OSError):  # a full disk must not keep the run from ending
             self._attempt.say(problem)
-            seal_input(self._attempt)
+            self._forget_secrets()
         shutil.rmtree(self._folder.work, ignore_errors=True)
         finishing.end_as_failure(self._attempt, problem)
 
@@ -107,6 +107,10 @@ class Execution:
         with suppress(LamplighterError):
             self._process = process.adopt(self._folder.path)
         self.give_up("could not be carried out, however often it was tried; the server's log says why")
+
+    def _forget_secrets(self) -> None:
+        seal_input(self._attempt)
+        proxies.forget(self._folder)
 
     def _is_wanted(self) -> bool:
         return not self._fenced and self._attempt.run.status is not RunStatus.STOPPING
@@ -123,6 +127,7 @@ class Execution:
             log.warning(
                 "a run was taken over by another attempt", run=self.claim.run_id, attempt=self.claim.attempt
             )
+            self._forget_secrets()
             return
         ended = running.exit()
         if ended is None:
@@ -184,8 +189,7 @@ class Execution:
                 runs.progress(c, self.claim, counters)
 
     def _never_began(self) -> None:
-        with suppress(OSError):
-            seal_input(self._attempt)
+        self._forget_secrets()
         with self._shop.db.write() as c:
             now = self._shop.clock.now()
             current = runs.current(c, [self.claim]).get(self.claim)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lamplighter import lifecycle
+from lamplighter import inputs, lifecycle
 from lamplighter.destination import DestinationSection
 from lamplighter.export.delivery import Delivery, DeliveryFailed, deliver
 from lamplighter.export.records import JSONL, RecordSummary, check_records, write_formats
 from lamplighter.lifecycle import Verdict
+from lamplighter.masking import Mask
 from lamplighter.model import Counters, ParallelExport, Run, RunStatus, StopCause
 from lamplighter.planner import GOOD, Combination, Part, baseline
 from lamplighter.planner.baseline import RecordStatistics
@@ -24,7 +26,7 @@ from lamplighter.runner.preparation import CannotPrepare, reveal, seal_input
 from lamplighter.runner.process import ProcessExit
 from lamplighter.runner.verdict import Evidence, Report, counters_of, decide
 from lamplighter.store import files as file_list
-from lamplighter.store import runs, statistics
+from lamplighter.store import runs, secrets, statistics
 
 _UNDELIVERED = "undelivered.json"
 FileRow = tuple[str, str, int, str]
@@ -47,6 +49,7 @@ def finish(attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None) -
     OSError, such as a full disk, leaves it unconcluded: the caller says so, or comes again.
     """
     seal_input(attempt)
+    proxies.forget(attempt.folder)
     (_export_folder(attempt) / _UNDELIVERED).unlink(missing_ok=True)
     result, summary = _judge(attempt, ended, stop_cause)
     if result.verdict.status in GOOD:
@@ -57,6 +60,8 @@ def finish(attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None) -
         result = _deliver(attempt, result, None)
     own = set(attempt.shop.files.bundle_names(attempt.bundle))
     keep_leftovers(attempt.folder, own, attempt.say)
+    _explain(attempt, result)
+    shutil.rmtree(attempt.folder.work, ignore_errors=True)
     attempt.say(f"{ended.describe()}; {result.verdict.status.name.capitalize()}: {result.verdict.message}")
     for warning in result.verdict.warnings:
         attempt.say(f"warning: {warning}")
@@ -117,6 +122,8 @@ def _judge(
         ),
         success,
     )
+    # It may quote the agent, who knows secrets.
+    verdict = replace(verdict, message=_mask(attempt).text(verdict.message))
     now = RecordStatistics(summary.count, dict(summary.filled))
     verdict = _against_baseline(attempt, verdict, now)
     is_exported = not _is_part(attempt.run) and verdict.status is not RunStatus.FAILURE
@@ -231,14 +238,11 @@ def _conclude(attempt: Attempt, result: _Result) -> None:
     """Write down how the attempt ended; if it is the last of a set with one export, that is made first."""
     made: Combination | None = None
     first_run = 0
-    _explain(attempt, result)
     while (wanted := _write_down(attempt, result, made)) is not None:
         if made is not None:  # meanwhile another part was begun again
             attempt.shop.files.put_aside(attempt.shop.files.run_folder(first_run) / made.folder)
         first_run, combination = wanted
-        made = combining.make(
-            attempt.shop.files, first_run, combination, attempt.manifest.export.formats
-        )
+        made = combining.make(attempt.shop.files, first_run, combination, attempt.manifest.export.formats)
         attempt.say(made.describe())
         if made.is_complete:
             result = _deliver(attempt, result, made)
@@ -277,9 +281,7 @@ def _write_down(
     return None
 
 
-def _wanted_combination(
-    c: sa.Connection, run: Run, verdict: Verdict
-) -> tuple[int, Combination] | None:
+def _wanted_combination(c: sa.Connection, run: Run, verdict: Verdict) -> tuple[int, Combination] | None:
     """What must be merged before the run may end so, and the run that it belongs to."""
     verdict = lifecycle.final(run, verdict)
     if not _is_part(run) or lifecycle.is_retried(run, verdict):
@@ -310,7 +312,20 @@ def _explain(attempt: Attempt, result: _Result) -> None:
             result.statistics,
             last_good,
             attempt.shop.clock.now(),
+            _mask(attempt).text,
         )
+
+
+def _mask(attempt: Attempt) -> Mask:
+    """What the agent was told in confidence: the secrets of its input, the credentials of its proxies."""
+    with attempt.shop.db.read() as c:
+        credentials = proxies.credentials(c, attempt.shop.vault, attempt.run)
+        sealed = secrets.sealed(c, attempt.run.space_id, _secret_names(attempt))
+    return Mask([*credentials, *map(attempt.shop.vault.unseal, sealed.values())])
+
+
+def _secret_names(attempt: Attempt) -> set[str]:
+    return inputs.secret_names_of(attempt.manifest, json.loads(attempt.run.input_json))
 
 
 def _list_files(attempt: Attempt, result: _Result) -> list[FileRow]:
@@ -319,11 +334,11 @@ def _list_files(attempt: Attempt, result: _Result) -> list[FileRow]:
     rows: list[tuple[Path, str, str]] = []
     if not _is_part(run):
         # The checked JSON Lines are always there, for the API; a file of the run they are when asked for.
-        for name in dict.fromkeys(attempt.manifest.export.formats):
-            rows.append((_export_folder(attempt) / f"records.{name}", f"records.{name}", "Export"))
+        names = [f"records.{name}" for name in dict.fromkeys(attempt.manifest.export.formats)]
+        rows.extend((_export_folder(attempt) / name, name, "Export") for name in names)
     rows.append((attempt.folder.log, "log.txt", "Log"))
-    for number in range(run.attempt - 1, 0, -1):
-        rows.append((files.attempt(run.id, number).log, f"log-attempt-{number}.txt", "Log"))
+    earlier = range(run.attempt - 1, 0, -1)
+    rows.extend((files.attempt(run.id, n).log, f"log-attempt-{n}.txt", "Log") for n in earlier)
     records = files.attempt(run.id, result.verdict.records_attempt or run.attempt)
     for folder, prefix, kind in (
         (records.files, "", "File"),

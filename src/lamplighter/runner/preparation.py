@@ -61,16 +61,22 @@ def prepare(attempt: Attempt, is_wanted: Callable[[], bool]) -> Command:
 
 def seal_input(attempt: Attempt) -> None:
     """Put the references back in the place of the secrets: from here on, nobody needs them."""
-    if attempt.folder.input.exists() and inputs.secret_names(_given(attempt)):
-        _write_private(attempt.folder.input, _given(attempt))
+    given = _given_input(attempt)
+    if not attempt.folder.input.exists() or not inputs.secret_names(given):
+        return
+    try:
+        _write_private(attempt.folder.input, given)
+    except OSError:  # the disk is full: better no input than one with secrets in it
+        attempt.folder.input.unlink()
 
 
-def _given(attempt: Attempt) -> object:
+def _given_input(attempt: Attempt) -> Any:
+    """The input with the defaults of the agent's version, secrets as references."""
     return attempt.manifest.complete_input(json.loads(attempt.run.input_json))
 
 
 def _write_input(attempt: Attempt) -> None:
-    given = _given(attempt)
+    given = _given_input(attempt)
     wrong = inputs.problems(attempt.manifest, given)
     if wrong:
         raise CannotPrepare(f"the input does not fit version {attempt.run.agent_version}: {'; '.join(wrong)}")

@@ -86,7 +86,7 @@ def summarise(evidence: Evidence) -> str:
             f" (the first is line {evidence.records.first_bad_line})"
         )
     if len(evidence.records.columns) > MOST_COLUMNS:
-        text += f"; no CSV: more than {MOST_COLUMNS:,} columns"
+        text += f"; no CSV or Parquet: more than {MOST_COLUMNS:,} columns"
     return text
 
 
@@ -129,6 +129,11 @@ def _unmet(evidence: Evidence, success: SuccessSection) -> str | None:
             return (
                 f"required_fields: {records.lacking[name]} of {_many(records.count, 'record')} lack {name!r}"
             )
+    if records.mismatches:
+        return (
+            f"schema: {records.mismatches:,} of {_many(records.count, 'record')} do not match;"
+            f" the first is record {records.first_mismatch:,}: {records.mismatch}"
+        )
     return None
 
 

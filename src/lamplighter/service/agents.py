@@ -1,9 +1,7 @@
 """Use cases of agents: save versions, restore, archive, list."""
 
-import json
-import math
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,8 +13,6 @@ from lamplighter.model import Actor, Agent, AgentVersion
 from lamplighter.service.requests import AgentRequest
 from lamplighter.store import agents, runs, schedules, sets
 from lamplighter.store.database import Database
-
-_DEEPEST = 100  # levels of nested input: deep enough for people, and no stack of any reader overflows
 
 
 class Agents:
@@ -199,53 +195,3 @@ def refuse_archived(agent: Agent) -> None:
     """Raise Conflict when the agent is archived and so cannot be started."""
     if agent.is_archived:
         raise Conflict("the agent is archived: unarchive it to start it")
-
-
-def check_input(c: sa.Connection, agent: Agent, text: str | None) -> None:
-    """Raise InvalidInput unless ``text`` is JSON, an object or rows, that gives all required inputs."""
-    value: Any = {} if text is None else _read_input(text)
-    rows = value if isinstance(value, list) else [value]
-    if not all(isinstance(row, dict) for row in rows):
-        raise InvalidInput.of("inputParameters", "must be a JSON object or an array of JSON objects")
-    _, manifest = definition(c, agent.id, agent.version)
-    missing = manifest.missing_inputs(value)
-    if missing:
-        raise InvalidInput.of("inputParameters", f"the agent requires {', '.join(missing)}")
-
-
-def _read_input(text: str) -> Any:
-    """The value of a JSON text that every program can read, or InvalidInput."""
-    try:
-        value = json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
-        _check_depth(value)
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as problem:
-        raise InvalidInput.of("inputParameters", "contains half of a surrogate pair") from problem
-    except RecursionError as problem:
-        message = f"is nested too deeply: at most {_DEEPEST} levels"
-        raise InvalidInput.of("inputParameters", message) from problem
-    except ValueError as problem:
-        raise InvalidInput.of("inputParameters", f"is not valid JSON: {problem}") from problem
-    return value
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    return value if math.isfinite(value) else _refuse_number(digits)
-
-
-def _refuse_number(word: str) -> NoReturn:
-    raise ValueError(f"{word[:40]} is not a number that JSON has")
-
-
-def _check_depth(value: Any) -> None:
-    layer = [value]
-    for _ in range(_DEEPEST):
-        layer = [
-            inner
-            for outer in layer
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    if layer:
-        raise RecursionError

@@ -55,7 +55,7 @@ class Request(BaseModel):
         }
 
 
-def _choose(kind: type[Choice], also: dict[str, Choice] | None = None) -> Callable[[Any], Choice]:
+def choose(kind: type[Choice], also: dict[str, Choice] | None = None) -> Callable[[Any], Choice]:
     """A validator that takes a member by its name or value, in any letter case."""
     words: dict[str, Any] = {}
     for member in kind:
@@ -63,14 +63,14 @@ def _choose(kind: type[Choice], also: dict[str, Choice] | None = None) -> Callab
     words |= also or {}
     shown = ", ".join(f"{m.value} {_title(m)}" if isinstance(m, IntEnum) else str(m.value) for m in kind)
 
-    def choose(value: Any) -> Choice:
+    def chosen(value: Any) -> Choice:
         if isinstance(value, str | int) and not isinstance(value, bool):
             found = words.get(str(value).lower())
             if found is not None:
                 return cast(Choice, found)
         raise ValueError(f"must be one of: {shown}")
 
-    return choose
+    return chosen
 
 
 def _title(member: IntEnum) -> str:
@@ -149,7 +149,7 @@ Small = Annotated[int, Field(ge=1, le=1_000_000), NumberOnly]
 Seconds = Annotated[int, Field(ge=0, le=315_360_000), NumberOnly]
 Type = Annotated[
     ScheduleType,
-    BeforeValidator(_choose(ScheduleType)),
+    BeforeValidator(choose(ScheduleType)),
     WithJsonSchema(
         {"enum": [0, 1, 2, 3], "type": "integer", "description": "0 None, 1 RunOnce, 2 RunEvery, 3 CRON"}
     ),
@@ -157,7 +157,7 @@ Type = Annotated[
 # An official example sends 0 for minutes.
 EveryPeriod = Annotated[
     int,
-    BeforeValidator(_choose(Period, {"0": Period.MINUTES})),
+    BeforeValidator(choose(Period, {"0": Period.MINUTES})),
     WithJsonSchema(
         {
             "enum": [0, 1, 2, 3, 4, 5],
@@ -168,13 +168,13 @@ EveryPeriod = Annotated[
 ]
 Export = Annotated[
     ParallelExport,
-    BeforeValidator(_choose(ParallelExport, {"separate": ParallelExport.SEPARATED})),
+    BeforeValidator(choose(ParallelExport, {"separate": ParallelExport.SEPARATED})),
 ]
-Level = Annotated[LogLevel, BeforeValidator(_choose(LogLevel))]
-Mode = Annotated[LogMode, BeforeValidator(_choose(LogMode))]
-CatchUpChoice = Annotated[CatchUp, BeforeValidator(_choose(CatchUp))]
-Gap = Annotated[DstGap, BeforeValidator(_choose(DstGap))]
-Overlap = Annotated[DstOverlap, BeforeValidator(_choose(DstOverlap))]
+Level = Annotated[LogLevel, BeforeValidator(choose(LogLevel))]
+Mode = Annotated[LogMode, BeforeValidator(choose(LogMode))]
+CatchUpChoice = Annotated[CatchUp, BeforeValidator(choose(CatchUp))]
+Gap = Annotated[DstGap, BeforeValidator(choose(DstGap))]
+Overlap = Annotated[DstOverlap, BeforeValidator(choose(DstOverlap))]
 
 
 class SettingsRequest(Request):
@@ -202,6 +202,8 @@ class SettingsRequest(Request):
             for name in RunSettings.__dataclass_fields__
             if getattr(self, name) is not None
         }
+        # Null means "not given", so 0 says that there is to be none.
+        given |= {name: None for name in ("proxy_pool_id", "server_group_id") if given.get(name) == 0}
         return RunSettings(**{n: getattr(base, n) for n in RunSettings.__dataclass_fields__} | given)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -15,15 +16,30 @@ from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from lamplighter.export.records import JSONL, read_records
 from lamplighter.files import Files
+from lamplighter.masking import Mask
 from lamplighter.model import Actor, Run, RunFile, RunSettings, RunStatus
-from lamplighter.service.agents import agent_or_404, check_input, refuse_archived
+from lamplighter.planner import Combination
+from lamplighter.service.agents import agent_or_404, refuse_archived
 from lamplighter.service.requests import StartRequest
 from lamplighter.service.schedules import check_references
+from lamplighter.service.secrets import check_input, mask_of
 from lamplighter.store import files as file_list
 from lamplighter.store import runs
 from lamplighter.store.database import Database
+from lamplighter.vault import Vault
 
 _DOWNLOAD_GOOD_FOR = timedelta(minutes=15)
+# Files in which secrets are hidden; all others are the agent's own output, and served as they are.
+_MASKED_TYPES = frozenset({"Log", "Evidence"})
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file of a run to be sent, under this name, with this hidden."""
+
+    path: Path
+    name: str
+    mask: Mask
 
 
 class Runs:
@@ -33,11 +49,18 @@ class Runs:
     """
 
     def __init__(
-        self, db: Database, clock: Clock, files: Files, secret: bytes, on_change: Callable[[], None]
+        self,
+        db: Database,
+        clock: Clock,
+        files: Files,
+        vault: Vault,
+        secret: bytes,
+        on_change: Callable[[], None],
     ) -> None:
         self._db = db
         self._clock = clock
         self._files = files
+        self._vault = vault
         self._secret = secret
         self._on_change = on_change
 
@@ -49,8 +72,8 @@ class Runs:
             raise InvalidInput.of(
                 "parallelism", "must be 1 for a synchronous run: it returns one list of records"
             )
-        check_references(request)
         with self._db.write() as c:
+            check_references(c, request)
             agent = agent_or_404(c, agent_id)
             refuse_archived(agent)
             check_input(c, agent, request.input_parameters)
@@ -143,9 +166,20 @@ class Runs:
             raise NotFound(f"run {run.id} has had {run.attempt} attempts, so there is no attempt {number}")
         return self._files.attempt(run.id, number).log
 
+    def mask(self, run: Run) -> Mask:
+        """What is to be hidden in the log of a run: the secrets that it refers to."""
+        with self._db.read() as c:
+            return mask_of(c, self._vault, run)
+
     def records(self, run: Run, *, skip: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
-        """The records of a run: those so far while it goes, the exported ones afterwards."""
+        """The records of a run: those so far while it goes, the exported ones afterwards.
+
+        The first run of a parallel set with one export has that of the whole set.
+        """
         exported = self._files.export_folder(run.id) / JSONL
+        made = Combination.from_text(run.combined)
+        if made is not None:
+            exported = self._files.run_folder(run.id) / made.folder / JSONL
         going = not run.status.is_terminal or not exported.exists()
         path = self._files.attempt(run.id, run.attempt).records if going else exported
         return islice(read_records(path, skip=skip), limit)
@@ -168,18 +202,20 @@ class Runs:
         expires = int((self._clock.now() + _DOWNLOAD_GOOD_FOR).timestamp())
         return expires, self._signature(file_id, expires)
 
-    def download(self, file_id: int, expires: int, signature: str) -> tuple[Path, str]:
-        """The path and name of a file for a signed address; NotAllowed when it is forged or has expired."""
+    def download(self, file_id: int, expires: int, signature: str) -> Download:
+        """A file for a signed address; NotAllowed when the address is forged or has expired."""
         if not hmac.compare_digest(signature.encode(), self._signature(file_id, expires).encode()):
             raise NotAllowed("this download address is not valid: ask for a new one")
         if self._clock.now().timestamp() > expires:
             raise NotAllowed("this download address has expired: ask for a new one")
         with self._db.read() as c:
             file = file_list.get(c, file_id)
+            run = None if file is None else runs.get(c, file.run_id)
         path = None if file is None else self._files.file_of_run(file.run_id, file.path)
-        if file is None or path is None:
+        if file is None or run is None or path is None:
             raise NotFound("the file has been removed")
-        return path, Path(file.name).name
+        mask = self.mask(run) if file.file_type in _MASKED_TYPES else Mask()
+        return Download(path, Path(file.name).name, mask)
 
     def _signature(self, file_id: int, expires: int) -> str:
         return hmac.new(self._secret, f"download {file_id} {expires}".encode(), hashlib.sha256).hexdigest()

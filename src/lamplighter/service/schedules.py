@@ -1,9 +1,9 @@
 """Use cases of schedules: create, change, switch, preview, explain."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import islice
 
 import sqlalchemy as sa
 
@@ -12,14 +12,16 @@ from lamplighter.clock import Clock
 from lamplighter.errors import FieldError, InvalidInput, LamplighterError, NotFound
 from lamplighter.model import Agent, Due, Fire, Outcome, RunSettings, Schedule, ScheduleType, Timing
 from lamplighter.planner import Plan
-from lamplighter.service.agents import agent_or_404, check_input, refuse_archived
-from lamplighter.service.requests import PreviewRequest, ScheduleRequest
-from lamplighter.store import fires, schedules
+from lamplighter.service.agents import agent_or_404, refuse_archived
+from lamplighter.service.requests import PreviewRequest, ScheduleRequest, SettingsRequest
+from lamplighter.service.secrets import check_input
+from lamplighter.store import fires, groups, proxies, schedules
 from lamplighter.store.database import Database
 from lamplighter.store.schedules import DueSchedule
 from lamplighter.triggers import TZDATA_VERSION, describe, dst_note, parse_cron, zone
 
 _ONE_MINUTE = timedelta(minutes=1)
+_MOST_NAMED = 5
 _TIMING = tuple(f.name for f in fields(Timing))
 # An edit of one of these moves the due times; any other leaves them as they are.
 _MOVES_DUE_TIMES = tuple(
@@ -138,6 +140,7 @@ class Schedules:
             schedule = _schedule_or_404(c, agent_id, schedule_id)
             agent = agent_or_404(c, agent_id)
             refuse_archived(agent)
+            check_input(c, agent, schedule.input_parameters)
             start = launch.Launch(
                 agent_id=agent_id,
                 agent_version=agent.version,
@@ -251,7 +254,7 @@ def _checked(
     """The name and timing that are asked for; InvalidInput tells everything that is wrong with the request."""
     errors = [
         *_errors_of(lambda: _timing(request, old, now)),
-        *_errors_of(lambda: check_references(request)),
+        *_errors_of(lambda: check_references(c, request)),
     ]
     if old is None or request.input_parameters is not None:
         errors += _errors_of(lambda: check_input(c, agent, request.input_parameters))
@@ -262,18 +265,26 @@ def _checked(
     return request.name, _timing(request, old, now)
 
 
-def check_references(request: Any) -> None:
-    """Raise InvalidInput for a proxy pool or server group that does not exist."""
+def check_references(c: sa.Connection, request: SettingsRequest) -> None:
+    """Raise InvalidInput for a proxy pool or server group that does not exist, saying which ones there are."""
     errors = [
-        FieldError(field, f"there is no {kind} with the id {value}")
-        for field, value, kind in (
-            ("proxyPoolId", request.proxy_pool_id, "proxy pool"),
-            ("serverGroupId", request.server_group_id, "server group"),
+        FieldError(field, f"there is no {kind} with the id {value}; {_what_there_is(known)}")
+        for field, value, kind, names in (
+            ("proxyPoolId", request.proxy_pool_id, "proxy pool", proxies.names),
+            ("serverGroupId", request.server_group_id, "server group", groups.names),
         )
-        if value is not None
+        if value and value not in (known := names(c))  # 0 is none at all
     ]
     if errors:
         raise InvalidInput(*errors)
+
+
+def _what_there_is(names: Mapping[int, str]) -> str:
+    if not names:
+        return "there is none yet"
+    listed = ", ".join(f"{known} ({name})" for known, name in islice(names.items(), _MOST_NAMED))
+    more = f", and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"those there are: {listed}{more}"
 
 
 def _timing(

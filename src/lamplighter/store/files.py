@@ -9,6 +9,10 @@ from lamplighter.model import RunFile
 from lamplighter.store.tables import run_files
 
 
+# A log gets another name when a later attempt has the newest one.
+_MAY_CHANGE = (run_files.c.name, run_files.c.file_type, run_files.c.size, run_files.c.created)
+
+
 def replace(c: sa.Connection, run_id: int, files: Sequence[tuple[str, str, int, str]], now: datetime) -> None:
     """Make the run's list exactly these (name, type, size, path); a path that stays keeps its id."""
     query = sa.select(run_files.c.path, run_files.c.id).where(run_files.c.run_id == run_id)
@@ -28,10 +32,8 @@ def replace(c: sa.Connection, run_id: int, files: Sequence[tuple[str, str, int, 
         c.execute(
             run_files.update()
             .where(run_files.c.id == sa.bindparam("key"))
-            .values(
-                size=sa.bindparam("size"), created=sa.bindparam("created", type_=run_files.c.created.type)
-            ),
-            [{"key": row["key"], "size": row["size"], "created": now} for row in stays],
+            .values({c: sa.bindparam(f"new_{c.name}", type_=c.type) for c in _MAY_CHANGE}),
+            [{"key": row["key"], **{f"new_{c.name}": row[c.name] for c in _MAY_CHANGE}} for row in stays],
         )
     new = [row | {"run_id": run_id} for row in rows if row["path"] not in known]
     if new:

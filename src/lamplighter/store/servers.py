@@ -4,8 +4,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from lamplighter.model import Server
-from lamplighter.store.tables import servers
+from lamplighter.model import ON_SERVER, Server
+from lamplighter.store.tables import runs, servers
+
+_ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
 
 
 def register(
@@ -47,5 +49,12 @@ def every(c: sa.Connection) -> list[Server]:
     return [_server(row) for row in c.execute(sa.select(servers).order_by(servers.c.name))]
 
 
+def run_counts(c: sa.Connection) -> dict[int, int]:
+    """How many runs are on each server that has some, by its id."""
+    query = sa.select(runs.c.server_id, sa.func.count()).where(_ON_SERVER).group_by(runs.c.server_id)
+    return {server_id: count for server_id, count in c.execute(query)}  # noqa: C416 - rows, not pairs
+
+
 def _server(row: sa.Row[tuple[object, ...]]) -> Server:
+
     return Server(row.id, row.name, row.incarnation, row.concurrency, row.started, row.lease_until)

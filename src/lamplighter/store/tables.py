@@ -208,14 +208,6 @@ sa.Index(
     sqlite_where=schedules.c.fire_at.is_not(None),
     postgresql_where=schedules.c.fire_at.is_not(None),
 )
-# The few schedules that cannot be evaluated: their due times wait beyond `fire_at`.
-sa.Index(
-    "ix_schedules_problem",
-    schedules.c.next_due,
-    sqlite_where=schedules.c.problem.is_not(None),
-    postgresql_where=schedules.c.problem.is_not(None),
-)
-
 fires = _table(
     "fires",
     _id(),

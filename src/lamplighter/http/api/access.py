@@ -11,10 +11,16 @@ from lamplighter.clock import Clock
 from lamplighter.http.api.shapes import Item, Page, Problem
 from lamplighter.model import Actor
 from lamplighter.service.agents import Agents
+from lamplighter.service.evidence import FailureEvidence
+from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
 from lamplighter.service.keys import Keys
+from lamplighter.service.notifications import Notifications
+from lamplighter.service.proxies import ProxyPools
+from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
+from lamplighter.service.secrets import Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,13 @@ class Services:
     agents: Agents
     schedules: Schedules
     runs: Runs
+    evidence: FailureEvidence
     keys: Keys
+    notifications: Notifications
+    secrets: Secrets
+    proxy_pools: ProxyPools
+    groups: Groups
+    retention: Retention
     health: Health
     clock: Clock
 

@@ -5,7 +5,6 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -30,7 +29,9 @@ from lamplighter.http.api.access import (
     problems,
 )
 from lamplighter.http.api.shapes import FileShape, Page, RunShape
+from lamplighter.masking import Mask
 from lamplighter.model import Run, RunStatus
+from lamplighter.service import logs
 from lamplighter.service.requests import StartRequest
 
 router = APIRouter(tags=["runs"])
@@ -174,10 +175,17 @@ def download_file(
 )
 def serve_file(
     file_id: FileId, use: Use, expires: Annotated[int, Query(ge=0)], signature: Annotated[str, Query()]
-) -> FileResponse:
-    """Serve a file to whoever has a signed address for it."""
-    path, name = use.runs.download(file_id, expires, signature)
-    return FileResponse(path, filename=name, content_disposition_type="attachment")
+) -> Response:
+    """Serve a file to whoever has a signed address for it; secrets are hidden in a log."""
+    found = use.runs.download(file_id, expires, signature)
+    whole = FileResponse(found.path, filename=found.name, content_disposition_type="attachment")
+    if not found.mask:
+        return whole
+    return StreamingResponse(
+        logs.blocks(found.path, found.path.stat().st_size, found.mask),
+        media_type=whole.media_type,
+        headers={"Content-Disposition": whole.headers["Content-Disposition"]},
+    )
 
 
 @router.get(
@@ -218,7 +226,7 @@ def list_records(
     if not paging.asked:
         return StreamingResponse(_json_array(use.runs.records(run)), media_type="application/json")
     items = list(use.runs.records(run, skip=paging.skip, limit=paging.limit))
-    total = max(run.counters.data_count, paging.skip + len(items) if items else 0)
+    total = max(run.counters.data_count, run.counters.export_count, paging.skip + len(items) if items else 0)
     return Response(_json({"items": items, "totalRecordCount": total}), media_type="application/json")
 
 
@@ -242,19 +250,22 @@ def read_log(
     follow: bool = False,
     attempt: Annotated[int | None, Query(ge=1, description="The newest when not said")] = None,
 ) -> Response:
-    """The log of a run as text; with ``follow``, line by line as it is written."""
+    """The log of a run as text; with ``follow``, line by line as it is written. Secrets are hidden in it."""
     run = use.runs.get(agent_id, run_id)
-    path = use.runs.log_path(run, attempt)
+    path, mask = use.runs.log_path(run, attempt), use.runs.mask(run)
     if follow:
         last = request.headers.get("last-event-id", "")
-        events = _log_events(request, use, agent_id, run_id, attempt, last)
+        events = _log_events(request, use, run, mask, attempt, last)
         return StreamingResponse(
             events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
     if not path.exists():
         return PlainTextResponse("")
     # The size is read once: a log that grows meanwhile does not make the answer endless.
-    return StreamingResponse(_bytes_of(path, path.stat().st_size), media_type="text/plain; charset=utf-8")
+    size = path.stat().st_size
+    if mask and not run.status.is_terminal:
+        size = logs.whole_lines(path, size)
+    return StreamingResponse(logs.blocks(path, size, mask), media_type="text/plain; charset=utf-8")
 
 
 async def _end_of(use: Services, run: Run, patience: float) -> Run | None:
@@ -268,22 +279,25 @@ async def _end_of(use: Services, run: Run, patience: float) -> Run | None:
 
 
 async def _log_events(
-    request: Request, use: Services, agent_id: int, run_id: int, attempt: int | None, last_id: str
+    request: Request, use: Services, run: Run, mask: Mask, attempt: int | None, last_id: str
 ) -> AsyncIterator[str]:
     """Server-sent events: a line each, whose id says where it ends, so that a client can resume.
 
     When the run goes on with another attempt, the rest of the log of the one before comes first.
     """
     number, offset = _place(last_id)
+    masked = run.attempt if attempt is None else attempt
     quiet_since = time.monotonic()
     stopping: asyncio.Event = request.app.state.stopping
     while not stopping.is_set():
-        run = await run_in_threadpool(use.runs.get, agent_id, run_id)
+        run = await run_in_threadpool(use.runs.get, run.agent_id, run.id)
         newest = run.attempt if attempt is None else attempt
         if number is None or number > newest or (attempt is not None and number != attempt):
             number, offset = newest, 0
         path = use.runs.log_path(run, number)
-        while lines := await run_in_threadpool(_lines_from, path, offset):
+        if masked != newest:  # another attempt has begun, and may have got other values
+            mask, masked = await run_in_threadpool(use.runs.mask, run), newest
+        while lines := await run_in_threadpool(logs.lines, path, offset, mask):
             for text, offset in lines:
                 yield f"id: {number}-{offset}\ndata: {text}\n\n"
             quiet_since = time.monotonic()
@@ -303,29 +317,6 @@ def _place(event_id: str) -> tuple[int | None, int]:
     """The attempt and the offset in its log that an event's id stands for."""
     found = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,18})", event_id)
     return (int(found[1]), int(found[2])) if found else (None, 0)
-
-
-def _lines_from(path: Path, offset: int) -> list[tuple[str, int]]:
-    """Some whole lines from ``offset`` on, each with the offset behind it."""
-    if not path.exists():
-        return []
-    found: list[tuple[str, int]] = []
-    with path.open("rb") as file:
-        file.seek(offset)
-        block = file.read(_CHUNK)
-    end = block.rfind(b"\n") + 1 or (len(block) if len(block) == _CHUNK else 0)
-    for line in block[:end].splitlines(keepends=True):
-        offset += len(line)
-        # A carriage return would end the event's line early.
-        found.append((line.decode("utf-8", "replace").rstrip("\r\n").replace("\r", " "), offset))
-    return found
-
-
-def _bytes_of(path: Path, size: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while size > 0 and (block := file.read(min(_CHUNK, size))):
-            size -= len(block)
-            yield block
 
 
 def _json_array(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:

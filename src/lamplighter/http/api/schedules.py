@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from lamplighter.http.api.access import AgentId, Caller, Paging, ScheduleId, Use, problems
+from lamplighter.http.api.access import AgentId, Caller, Paging, ScheduleId, Services, Use, problems
 from lamplighter.http.api.shapes import (
     FireShape,
     Page,
@@ -13,7 +13,9 @@ from lamplighter.http.api.shapes import (
     RunShape,
     ScheduleShape,
 )
+from lamplighter.model import Schedule
 from lamplighter.service.requests import PreviewRequest, ScheduleRequest, Time, Until
+
 
 router = APIRouter(tags=["schedules"])
 
@@ -23,7 +25,9 @@ def list_schedules(
     agent_id: AgentId, use: Use, _caller: Caller, paging: Paging
 ) -> list[ScheduleShape] | Page[ScheduleShape]:
     """The schedules of an agent, oldest first."""
-    return paging.page([ScheduleShape.of(s) for s in use.schedules.every(agent_id)])
+    found = use.schedules.every(agent_id)
+    warnings = use.groups.warnings(found)
+    return paging.page([ScheduleShape.of(s, warnings[s.id]) for s in found])
 
 
 @router.post("/agent/{agentId}/schedules", status_code=201, responses=problems(400, 401, 404, 413, 415))
@@ -33,13 +37,13 @@ def create_schedule(
     """Give an agent a schedule."""
     schedule = use.schedules.create(agent_id, body)
     response.headers["Location"] = f"/api/v1/agent/{agent_id}/schedules/{schedule.id}"
-    return ScheduleShape.of(schedule)
+    return _shape(use, schedule)
 
 
 @router.get("/agent/{agentId}/schedules/{scheduleId}", responses=problems(400, 401, 404))
 def read_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _caller: Caller) -> ScheduleShape:
     """One schedule."""
-    return ScheduleShape.of(use.schedules.get(agent_id, schedule_id))
+    return _shape(use, use.schedules.get(agent_id, schedule_id))
 
 
 @router.put("/agent/{agentId}/schedules/{scheduleId}", responses=problems(400, 401, 404, 413, 415))
@@ -47,7 +51,7 @@ def update_schedule(
     agent_id: AgentId, schedule_id: ScheduleId, body: ScheduleRequest, use: Use, _caller: Caller
 ) -> ScheduleShape:
     """Change a schedule: what is not sent keeps its value. The past is never fired."""
-    return ScheduleShape.of(use.schedules.update(agent_id, schedule_id, body))
+    return _shape(use, use.schedules.update(agent_id, schedule_id, body))
 
 
 @router.delete("/agent/{agentId}/schedules/{scheduleId}", status_code=204, responses=problems(400, 401, 404))
@@ -109,3 +113,7 @@ def preview_schedule(body: PreviewRequest, use: Use, _caller: Caller) -> Preview
     """The next fires of a schedule that need not exist; nothing is stored."""
     text, fires = use.schedules.preview(body)
     return PreviewShape(local_schedule=text, fires=[PlannedFireShape.of(fire) for fire in fires])
+
+
+def _shape(use: Services, schedule: Schedule) -> ScheduleShape:
+    return ScheduleShape.of(schedule, use.groups.warnings([schedule])[schedule.id])

@@ -1,5 +1,6 @@
 """What the API answers: the wire's names and types, made from the house's values."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -8,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from lamplighter import model
 from lamplighter.errors import InvalidInput, LamplighterError
-from lamplighter.planner import local
+from lamplighter.planner import Combination, local
 from lamplighter.service.schedules import PlannedFire, local_schedule
 
 
@@ -108,9 +109,10 @@ class ScheduleShape(Shape):
     dst_overlap: str
     excluded_dates: list[str]
     problem: str | None = Field(description="Why the schedule cannot be evaluated, if it cannot")
+    warnings: list[str] = Field(description="What will keep its runs from starting, as things are now")
 
     @classmethod
-    def of(cls, s: model.Schedule) -> "ScheduleShape":
+    def of(cls, s: model.Schedule, warnings: Sequence[str] = ()) -> "ScheduleShape":
         """The answer for a schedule."""
         t, r = s.timing, s.settings
         kind = t.schedule_type
@@ -154,6 +156,7 @@ class ScheduleShape(Shape):
             dst_overlap=t.dst_overlap,
             excluded_dates=list(t.excluded_dates),
             problem=s.problem,
+            warnings=list(warnings),
         )
 
 
@@ -289,6 +292,14 @@ class VersionShape(Shape):
         )
 
 
+def _message(run: model.Run) -> str | None:
+    """What is to be said of a run, the combined export that belongs to it included."""
+    made = Combination.from_text(run.combined)
+    if made is None:
+        return run.message
+    return f"{run.message}; {made.describe()}" if run.message else made.describe()
+
+
 class RunShape(Shape):
     """A run."""
 
@@ -331,6 +342,7 @@ class RunShape(Shape):
     schedule_id: int | None
     scheduled_time: Time | None
     attempt: int
+    warnings: list[str] = Field(description="What a person should know of a run that ended well all the same")
 
     @classmethod
     def of(cls, r: model.Run, now: datetime) -> "RunShape":
@@ -354,7 +366,7 @@ class RunShape(Shape):
             end_time=r.end_time,
             created=r.created,
             status=r.status.value,
-            message=r.message,
+            message=_message(r),
             config_version=r.agent_version,
             action_count=n.request_count,
             page_count=n.page_count,
@@ -367,7 +379,7 @@ class RunShape(Shape):
             traffic=n.traffic,
             run_time_sec=max(0, seconds),
             server_name=r.server_name,
-            error_message=r.message if r.status in _FAILED else None,
+            error_message=_message(r) if r.status in _FAILED else None,
             records_extracted=n.data_count,
             records_exported=n.export_count,
             started_by=r.started_by,
@@ -376,6 +388,7 @@ class RunShape(Shape):
             schedule_id=r.schedule_id,
             scheduled_time=r.scheduled_time,
             attempt=r.attempt,
+            warnings=list(r.warnings),
         )
 
 

@@ -196,14 +196,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_failing")),
         sqlite_autoincrement=False,
     )
-    op.create_index(
-        "ix_schedules_problem",
-        "schedules",
-        ["next_due"],
-        unique=False,
-        sqlite_where=sa.text("problem IS NOT NULL"),
-        postgresql_where=sa.text("problem IS NOT NULL"),
-    )
     op.create_table(
         "run_statistics",
         sa.Column(
@@ -298,12 +290,6 @@ def downgrade() -> None:
     op.drop_column("parallel_sets", "combined")
     op.drop_index("ix_run_statistics_series", table_name="run_statistics")
     op.drop_table("run_statistics")
-    op.drop_index(
-        "ix_schedules_problem",
-        table_name="schedules",
-        sqlite_where=sa.text("problem IS NOT NULL"),
-        postgresql_where=sa.text("problem IS NOT NULL"),
-    )
     op.drop_table("failing")
     op.drop_index("ix_notifications_subject", table_name="notifications")
     op.drop_index(

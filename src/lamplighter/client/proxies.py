@@ -1,0 +1,96 @@
+"""Proxy pools."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict, cast
+
+
+class HostHealth(TypedDict):
+    """How a proxy does with one target host; ``traffic`` is in bytes."""
+
+    host: str
+    requests: int
+    failures: int
+    traffic: int
+    restedUntil: str | None
+    lastError: str | None
+
+
+class Proxy(TypedDict):
+    """A proxy and how it does; ``url`` hides its credentials."""
+
+    id: int
+    url: str
+    requests: int
+    failures: int
+    traffic: int
+    lastUsed: str | None
+    lastError: str | None
+    restedUntil: str | None
+    hosts: list[HostHealth]
+
+
+class ProxyPool(TypedDict):
+    """A pool with its proxies."""
+
+    id: int
+    name: str
+    rotation: str
+    created: str
+    updated: str
+    proxies: list[Proxy]
+
+
+class ProxyPoolSums(TypedDict):
+    """A pool in a list."""
+
+    id: int
+    name: str
+    rotation: str
+    created: str
+    updated: str
+    proxyCount: int
+    restingCount: int
+    requests: int
+    failures: int
+    traffic: int
+
+
+class ProxyCheck(TypedDict):
+    """Whether a proxy takes connections."""
+
+    id: int
+    url: str
+    ok: bool
+    error: str | None
+
+
+class ProxyPools:
+    """The routes of proxy pools, over the client's ``call``."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def every(self) -> list[ProxyPoolSums]:
+        """All pools by name."""
+        return cast(list[ProxyPoolSums], self._call("GET", "/proxy-pools"))
+
+    def get(self, pool_id: int) -> ProxyPool:
+        """One pool with its proxies."""
+        return cast(ProxyPool, self._call("GET", f"/proxy-pools/{pool_id}"))
+
+    def create(self, body: Mapping[str, Any]) -> ProxyPool:
+        """Make a pool: ``name``, ``proxies`` and ``rotation``."""
+        return cast(ProxyPool, self._call("POST", "/proxy-pools", json=body))
+
+    def update(self, pool_id: int, body: Mapping[str, Any]) -> ProxyPool:
+        """Change a pool; what is not given keeps its value, and ``proxies`` is the whole list."""
+        return cast(ProxyPool, self._call("PUT", f"/proxy-pools/{pool_id}", json=body))
+
+    def delete(self, pool_id: int) -> None:
+        """Delete a pool that nothing uses."""
+        self._call("DELETE", f"/proxy-pools/{pool_id}")
+
+    def check(self, pool_id: int) -> list[ProxyCheck]:
+        """Connect with each proxy of a pool."""
+        # Proxies that do not answer take their time, and a pool may have a thousand of them.
+        return cast(list[ProxyCheck], self._call("POST", f"/proxy-pools/{pool_id}/check", timeout=180))

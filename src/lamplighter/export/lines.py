@@ -1,0 +1,97 @@
+"""The lines of a records file, and files that are written whole or not at all."""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from lamplighter.files import open_plain
+
+LONGEST_LINE = 16 * 1024**2
+DEEPEST = 200  # levels of nesting that every reader and writer behind us can take
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file that an agent wrote, each with its end; none when it is no plain file."""
+    file = open_plain(path)
+    if file is None:
+        return
+    with file:
+        while line := file.readline(LONGEST_LINE):
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                    pass
+                line = b"too long to be a record"
+            yield line
+
+
+def read_records(path: Path, *, skip: int = 0) -> Iterator[dict[str, Any]]:
+    """The records of a JSON Lines file from the ``skip``-th on, without the lines that are none."""
+    seen = 0
+    for line in lines_of(path):
+        record = record_of(line)
+        if record is not None:
+            seen += 1
+            if seen > skip:
+                yield record
+
+
+def record_of(line: bytes) -> dict[str, Any] | None:
+    """The record of a line; None for what is no JSON object that every reader of JSON takes."""
+    try:
+        value = _DECODER.decode(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or (line.count(b"{") + line.count(b"[") > DEEPEST and _is_deep(value)):
+        return None
+    return value
+
+
+@contextmanager
+def whole_file(target: Path, mark: str = "") -> Iterator[BinaryIO]:
+    """A file to write that gets the name ``target`` when everything is in it and on the disk, else none.
+
+    ``mark`` tells apart those who write a file of the same name at the same time.
+    """
+    temporary = target.with_name(f".{target.name}{mark}.part")
+    try:
+        with temporary.open("wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _refuse(_constant: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number that no double can hold")
+    return number
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)

@@ -1,0 +1,86 @@
+"""Values of records in tables: what kind a column is, and the text of what no column can hold."""
+
+import json
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+# Beyond this a table is no table.
+MOST_COLUMNS = 1000
+INT64 = range(-(2**63), 2**63)
+_EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
+
+
+class Kind(Enum):
+    """What a column holds, over all records. ``JSON`` is the text of anything, so that nothing is lost."""
+
+    EMPTY = "empty"  # nothing but null
+    BOOLEAN = "boolean"
+    INTEGER = "integer"  # of 64 bits
+    NUMBER = "number"  # as a double, to which every integer among them can be turned exactly
+    TEXT = "text"
+    JSON = "json"
+
+
+class _Seen(Enum):
+    """What one value is; ``NEAR`` and ``WIDE`` are integers, to be told apart when they meet a double."""
+
+    BOOLEAN = 1
+    NEAR = 2
+    WIDE = 3
+    BEYOND = 4
+    DOUBLE = 5
+    TEXT = 6
+    NESTED = 7
+
+
+_KINDS: Mapping[frozenset[_Seen], Kind] = {
+    frozenset(): Kind.EMPTY,
+    frozenset({_Seen.BOOLEAN}): Kind.BOOLEAN,
+    frozenset({_Seen.NEAR}): Kind.INTEGER,
+    frozenset({_Seen.WIDE}): Kind.INTEGER,
+    frozenset({_Seen.NEAR, _Seen.WIDE}): Kind.INTEGER,
+    frozenset({_Seen.DOUBLE}): Kind.NUMBER,
+    frozenset({_Seen.DOUBLE, _Seen.NEAR}): Kind.NUMBER,
+    frozenset({_Seen.TEXT}): Kind.TEXT,
+}
+
+
+def kinds_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
+    """The kind of each field over all the records, which are gone through once.
+
+    Raises ``ValueError`` as soon as there are more fields than a table has columns.
+    """
+    seen: dict[str, set[_Seen]] = {}
+    for record in records:
+        for name, value in record.items():
+            found = seen.get(name)
+            if found is None:
+                found = seen[name] = set()
+                if len(seen) > MOST_COLUMNS:
+                    raise ValueError(f"more than {MOST_COLUMNS:,} columns")
+            if value is not None:
+                found.add(_look(value))
+    return {name: _KINDS.get(frozenset(found), Kind.JSON) for name, found in seen.items()}
+
+
+def json_text(value: Any) -> str:
+    """``value`` as JSON, with letters as they are."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def clean_text(text: str) -> str:
+    """``text`` with escapes for what UTF-8 cannot carry: halves of surrogate pairs, as in ``\\ud800``."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def _look(value: Any) -> _Seen:
+    if isinstance(value, bool):
+        return _Seen.BOOLEAN
+    if isinstance(value, int):
+        if value in _EXACT_IN_DOUBLE:
+            return _Seen.NEAR
+        return _Seen.WIDE if value in INT64 else _Seen.BEYOND
+    if isinstance(value, float):
+        return _Seen.DOUBLE
+    return _Seen.TEXT if isinstance(value, str) else _Seen.NESTED

@@ -1,0 +1,102 @@
+"""Routes of server groups and servers."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from pydantic import Field
+
+from lamplighter import model
+from lamplighter.http.api.access import Caller, Paging, Use, problems
+from lamplighter.http.api.shapes import Page, Shape, Time
+from lamplighter.service.groups import GroupRequest
+
+router = APIRouter(tags=["server groups"])
+GroupId = Annotated[int, Path(alias="groupId", ge=1, le=2**31 - 1)]
+
+
+class GroupShape(Shape):
+    """A named group of servers."""
+
+    id: int
+    name: str
+    description: str | None
+    servers: list[str] = Field(description="The names of the live servers that serve it")
+    created: Time
+    updated: Time
+
+    @classmethod
+    def of(cls, g: model.ServerGroup) -> "GroupShape":
+        """The answer for a group."""
+        return cls(
+            id=g.id,
+            name=g.name,
+            description=g.description,
+            servers=list(g.servers),
+            created=g.created,
+            updated=g.updated,
+        )
+
+
+class ServerShape(Shape):
+    """A server that takes runs."""
+
+    id: int
+    name: str
+    groups: list[str] = Field(description="The names of the groups it serves")
+    concurrency: int
+    running: int = Field(description="How many runs are on it")
+    is_live: bool
+    started: Time
+    lease_until: Time = Field(description="Until when it may hold runs without being heard of")
+
+    @classmethod
+    def of(cls, s: model.ServerState) -> "ServerShape":
+        """The answer for a server."""
+        return cls(
+            id=s.server.id,
+            name=s.server.name,
+            groups=list(s.groups),
+            concurrency=s.server.concurrency,
+            running=s.running,
+            is_live=s.is_live,
+            started=s.server.started,
+            lease_until=s.server.lease_until,
+        )
+
+
+@router.get("/server-groups", responses=problems(400, 401))
+def list_groups(use: Use, _caller: Caller, paging: Paging) -> list[GroupShape] | Page[GroupShape]:
+    """The server groups, by name."""
+    return paging.page([GroupShape.of(group) for group in use.groups.every()])
+
+
+@router.post("/server-groups", status_code=201, responses=problems(400, 401, 409, 413, 415))
+def create_group(body: GroupRequest, response: Response, use: Use, _caller: Caller) -> GroupShape:
+    """Make a server group. Servers serve it that are started with its name."""
+    group = use.groups.create(body)
+    response.headers["Location"] = f"/api/v1/server-groups/{group.id}"
+    return GroupShape.of(group)
+
+
+@router.get("/server-groups/{groupId}", responses=problems(400, 401, 404))
+def read_group(group_id: GroupId, use: Use, _caller: Caller) -> GroupShape:
+    """One server group."""
+    return GroupShape.of(use.groups.get(group_id))
+
+
+@router.put("/server-groups/{groupId}", responses=problems(400, 401, 404, 409, 413, 415))
+def update_group(group_id: GroupId, body: GroupRequest, use: Use, _caller: Caller) -> GroupShape:
+    """Replace the name and description of a server group."""
+    return GroupShape.of(use.groups.update(group_id, body))
+
+
+@router.delete("/server-groups/{groupId}", status_code=204, responses=problems(400, 401, 404, 409))
+def delete_group(group_id: GroupId, use: Use, _caller: Caller) -> None:
+    """Take a server group away that nothing uses."""
+    use.groups.delete(group_id)
+
+
+@router.get("/servers", responses=problems(400, 401))
+def list_servers(use: Use, _caller: Caller, paging: Paging) -> list[ServerShape] | Page[ServerShape]:
+    """The servers ever seen, by name."""
+    return paging.page([ServerShape.of(one) for one in use.groups.servers()])

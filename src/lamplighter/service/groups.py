@@ -1,0 +1,135 @@
+"""Use cases of server groups, and looking at the servers themselves."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import sqlalchemy as sa
+from pydantic import AfterValidator, Field, StrictStr
+
+from lamplighter import planner
+from lamplighter.clock import Clock
+from lamplighter.errors import Conflict, InvalidInput, NotFound
+from lamplighter.model import Schedule, ServerGroup, ServerState
+from lamplighter.service.requests import Clean, Name, Request
+from lamplighter.store import groups, servers
+from lamplighter.store.database import Database
+
+
+def _one_name(text: str) -> str:
+    if "," in text or text != text.strip():
+        raise ValueError(
+            "must have no comma and no space at its ends: --group takes names separated by commas"
+        )
+    return text
+
+
+class GroupRequest(Request):
+    """A server group to create or to change. Without a description, it has none."""
+
+    name: Annotated[Name, AfterValidator(_one_name)] | None = None
+    description: Annotated[StrictStr, Field(max_length=10_000), Clean] | None = None
+
+
+class Groups:
+    """Named groups of servers. A server says when it starts which groups it serves."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def every(self) -> list[ServerGroup]:
+        """All groups by name."""
+        with self._db.read() as c:
+            return groups.every(c, self._clock.now())
+
+    def get(self, group_id: int) -> ServerGroup:
+        """One group; NotFound."""
+        with self._db.read() as c:
+            return _group_or_404(c, group_id, self._clock.now())
+
+    def create(self, request: GroupRequest) -> ServerGroup:
+        """Make a group; Conflict when there is one of the name."""
+        name = _name_of(request)
+        with self._db.write() as c:
+            now = self._clock.now()
+            _check_name_is_free(c, name, None)
+            return _group_or_404(c, groups.insert(c, name, request.description, now), now)
+
+    def update(self, group_id: int, request: GroupRequest) -> ServerGroup:
+        """Give a group another name and description; its servers go on serving it until they start anew."""
+        name = _name_of(request)
+        with self._db.write() as c:
+            now = self._clock.now()
+            _group_or_404(c, group_id, now)
+            _check_name_is_free(c, name, group_id)
+            changes = {"name": name, "description": request.description, "updated": now}
+            groups.update(c, group_id, changes)
+            return _group_or_404(c, group_id, now)
+
+    def delete(self, group_id: int) -> None:
+        """Take a group away; Conflict says which schedules, runs or live servers still need it."""
+        with self._db.write() as c:
+            now = self._clock.now()
+            group = _group_or_404(c, group_id, now)
+            users = _told(groups.users_of(c, group_id, now))
+            if users:
+                raise Conflict(f"server group {group.name!r} is still used: {'; '.join(users)}")
+            groups.delete(c, group_id)
+
+    def servers(self) -> list[ServerState]:
+        """All servers ever seen, by name: whether each one lives, what it serves, how many runs it has."""
+        with self._db.read() as c:
+            now = self._clock.now()
+            names, counts = groups.names_by_server(c), servers.run_counts(c)
+            return [
+                ServerState(one, names.get(one.id, ()), counts.get(one.id, 0), one.lease_until >= now)
+                for one in servers.every(c)
+            ]
+
+    def warnings(self, schedules: Sequence[Schedule]) -> dict[int, list[str]]:
+        """For each of the schedules, by its id, what is wrong with where its runs are to go."""
+        wanted = {
+            s.id: s.settings.server_group_id for s in schedules if s.settings.server_group_id is not None
+        }
+        unserved: dict[int, str | None] = {}
+        if wanted:
+            with self._db.read() as c:
+                unserved = groups.unserved(c, set(wanted.values()), self._clock.now())
+        told: dict[int, list[str]] = {s.id: [] for s in schedules}
+        for schedule_id, group_id in wanted.items():
+            if group_id in unserved:
+                told[schedule_id].append(planner.runs_will_wait_for_group(group_id, unserved[group_id]))
+        return told
+
+
+def _name_of(request: GroupRequest) -> str:
+    if request.name is None:
+        raise InvalidInput.of("name", "is required: 1 to 200 characters")
+    return request.name
+
+
+def _group_or_404(c: sa.Connection, group_id: int, now: datetime) -> ServerGroup:
+    group = groups.get(c, group_id, now)
+    if group is None:
+        raise NotFound(f"there is no server group {group_id}")
+    return group
+
+
+def _check_name_is_free(c: sa.Connection, name: str, own_id: int | None) -> None:
+    other = groups.id_of(c, name)
+    if other not in (None, own_id):
+        raise Conflict(f"a server group named {name!r} exists already (id {other})")
+
+
+def _told(users: groups.Users) -> list[str]:
+    told: list[str] = []
+    if users.schedules:
+        names = ", ".join(f"{schedule!r} of {agent!r}" for agent, schedule in users.schedules)
+        told.append(f"by the schedules {names}")
+    if users.runs:
+        noun = "run that has" if users.runs == 1 else "runs that have"
+        told.append(f"by {users.runs} {noun} not ended")
+    if users.servers:
+        told.append(f"by the live servers {', '.join(users.servers)}: start them without it first")
+    return told

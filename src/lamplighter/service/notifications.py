@@ -1,0 +1,247 @@
+"""Use cases of notifications: rules that say who is told of what, and what became of their messages."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import BeforeValidator, Field, StrictBool, StrictStr, WithJsonSchema
+
+from lamplighter.clock import Clock
+from lamplighter.errors import FieldError, InvalidInput, NotFound
+from lamplighter.messenger import Messenger
+from lamplighter.model import (
+    NotificationEvent,
+    NotificationMessage,
+    NotificationRule,
+    NotificationTarget,
+)
+from lamplighter.planner import notifying
+from lamplighter.service.requests import Clean, Name, NumberOnly, Request
+from lamplighter.store import agents, notifications
+from lamplighter.store.database import Database
+from lamplighter.vault import CannotUnseal, Vault
+
+_WITHIN = 3600
+_QUIET = 600
+_EVENTS = {event.value.lower(): event for event in NotificationEvent}
+_RIGHT_TARGET = (
+    "write an address as Apprise reads it, such as mailtos://user:password@example.com,"
+    " json://host:8000/path or slack://tokenA/tokenB/tokenC"
+)
+
+
+def _event(value: Any) -> NotificationEvent:
+    found = _EVENTS.get(value.lower().replace("_", "")) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"must be one of: {', '.join(event.value for event in NotificationEvent)}")
+    return found
+
+
+Event = Annotated[
+    NotificationEvent,
+    BeforeValidator(_event),
+    WithJsonSchema({"type": "string", "enum": [event.value for event in NotificationEvent]}),
+]
+Address = Annotated[StrictStr, Field(min_length=1, max_length=2000), Clean]
+
+
+class NotificationRequest(Request):
+    """A notification to create or change; when changing, what is not given keeps its value.
+
+    Without ``agentId`` and ``scheduleId`` it is for all agents of the space.
+    """
+
+    name: Name | None = None
+    events: Annotated[list[Event], Field(min_length=1)] | None = None
+    targets: Annotated[list[Address], Field(min_length=1, max_length=20)] | None = None
+    agent_id: Annotated[int, Field(ge=1, le=2**31 - 1), NumberOnly] | None = None
+    schedule_id: Annotated[int, Field(ge=1, le=2**63 - 1), NumberOnly] | None = None
+    within_seconds: Annotated[int, Field(ge=1, le=2_592_000), NumberOnly] | None = None
+    quiet_seconds: Annotated[int, Field(ge=0, le=604_800), NumberOnly] | None = None
+    is_enabled: StrictBool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """What came of a test message: ``error`` names each target that could not be reached."""
+
+    delivered: bool
+    error: str | None
+
+
+class Notifications:
+    """Notification rules. ``on_change`` is called when something may be to be sent."""
+
+    def __init__(
+        self, db: Database, clock: Clock, vault: Vault, messenger: Messenger, on_change: Callable[[], None]
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._vault = vault
+        self._messenger = messenger
+        self._on_change = on_change
+
+    def every(self) -> list[NotificationRule]:
+        """All rules, oldest first."""
+        with self._db.read() as c:
+            return notifications.rules(c)
+
+    def get(self, rule_id: int) -> NotificationRule:
+        """One rule; NotFound."""
+        with self._db.read() as c:
+            return _rule_or_404(c, rule_id)
+
+    def create(self, request: NotificationRequest) -> NotificationRule:
+        """Add a rule; InvalidInput names every field that is wrong, NotInstalled says that Apprise is missing."""
+        missing = [
+            FieldError(field, message)
+            for field, given, message in (
+                ("name", request.name, "is required: 1 to 200 characters"),
+                ("events", request.events, f"is required: some of {', '.join(NotificationEvent)}"),
+                ("targets", request.targets, f"is required: {_RIGHT_TARGET}"),
+            )
+            if given is None
+        ]
+        if missing:
+            raise InvalidInput(*missing)
+        targets = self._targets(request.targets or (), ())
+        with self._db.write() as c:
+            now = self._clock.now()
+            space, agent, schedule = _scope(c, request.agent_id, request.schedule_id)
+            rule = NotificationRule(
+                id=0,
+                name=request.name or "",
+                space_id=space,
+                agent_id=agent,
+                schedule_id=schedule,
+                events=_unique(request.events or ()),
+                targets=targets,
+                is_enabled=request.is_enabled is not False,
+                within_seconds=_WITHIN if request.within_seconds is None else request.within_seconds,
+                quiet_seconds=_QUIET if request.quiet_seconds is None else request.quiet_seconds,
+                watched_until=now,
+                created=now,
+                updated=now,
+            )
+            return replace(rule, id=notifications.insert_rule(c, rule))
+
+    def update(self, rule_id: int, request: NotificationRequest) -> NotificationRule:
+        """Change a rule; what the request does not give keeps its value.
+
+        A target that is given as it is shown is the one that the rule has. What waits to be sent goes to the new
+        targets, each to the one in its place; when the rule is switched off, it is given up.
+        """
+        old = self.get(rule_id)
+        targets = old.targets if request.targets is None else self._targets(request.targets, old.targets)
+        with self._db.write() as c:
+            now = self._clock.now()
+            old = _rule_or_404(c, rule_id)
+            new = replace(
+                old,
+                name=request.name or old.name,
+                events=old.events if request.events is None else _unique(request.events),
+                targets=targets,
+                is_enabled=old.is_enabled if request.is_enabled is None else request.is_enabled,
+                within_seconds=request.within_seconds or old.within_seconds,
+                quiet_seconds=old.quiet_seconds if request.quiet_seconds is None else request.quiet_seconds,
+                updated=now,
+            )
+            if request.agent_id is not None or request.schedule_id is not None:
+                space, agent, schedule = _scope(c, request.agent_id, request.schedule_id)
+                new = replace(new, space_id=space, agent_id=agent, schedule_id=schedule)
+            if new.watches and not old.watches:
+                new = replace(new, watched_until=now)
+            notifications.update_rule(c, new)
+            if not new.is_enabled:
+                notifications.give_up(c, rule_id, "the notification was switched off")
+            notifications.give_up(c, rule_id, "the target was removed", first_target=len(targets))
+        self._on_change()
+        return new
+
+    def delete(self, rule_id: int) -> None:
+        """Take a rule away, with its messages; NotFound."""
+        with self._db.write() as c:
+            _rule_or_404(c, rule_id)
+            notifications.delete_rule(c, rule_id)
+
+    def test(self, rule_id: int) -> Test:
+        """Send a test message to each target now, and wait for the answers."""
+        rule = self.get(rule_id)
+        words = notifying.words_of_test(rule.name)
+
+        def send(target: NotificationTarget) -> str | None:
+            try:
+                error = self._messenger.send(self._vault.unseal(target.sealed), words.title, words.body)
+            except CannotUnseal as problem:
+                error = str(problem)
+            return None if error is None else f"{target.shown}: {error}"
+
+        with ThreadPoolExecutor(max_workers=len(rule.targets)) as pool:
+            errors = [error for error in pool.map(send, rule.targets) if error is not None]
+        return Test(not errors, "; ".join(errors) or None)
+
+    def messages(
+        self, rule_id: int, *, skip: int, limit: int
+    ) -> tuple[NotificationRule, list[NotificationMessage], int]:
+        """The rule, its messages, newest first, and how many there are."""
+        with self._db.read() as c:
+            rule = _rule_or_404(c, rule_id)
+            found = notifications.messages(c, rule_id, limit=limit, skip=skip)
+            return rule, found, notifications.count_messages(c, rule_id)
+
+    def _targets(
+        self, given: Sequence[str], known: Sequence[NotificationTarget]
+    ) -> tuple[NotificationTarget, ...]:
+        """The addresses sealed; InvalidInput says which is none, without showing it."""
+        left = list(known)
+        kept: dict[int, NotificationTarget] = {}
+        for index, address in enumerate(given):
+            found = next((target for target in left if target.shown == address), None)
+            if found is not None:
+                left.remove(found)
+                kept[index] = found
+        new = [(index, address) for index, address in enumerate(given) if index not in kept]
+        checked = self._messenger.check([address for _, address in new]) if new else []
+        errors = [
+            FieldError("targets", f"number {index + 1} is no target ({one.error}): {_RIGHT_TARGET}")
+            for (index, _), one in zip(new, checked, strict=True)
+            if one.error is not None
+        ]
+        if errors:
+            raise InvalidInput(*errors)
+        made = {
+            index: NotificationTarget(one.shown, self._vault.seal(address))
+            for (index, address), one in zip(new, checked, strict=True)
+        }
+        return tuple((kept | made)[index] for index in range(len(given)))
+
+
+def _rule_or_404(c: sa.Connection, rule_id: int) -> NotificationRule:
+    rule = notifications.rule(c, rule_id)
+    if rule is None:
+        raise NotFound(f"there is no notification {rule_id}")
+    return rule
+
+
+def _scope(
+    c: sa.Connection, agent_id: int | None, schedule_id: int | None
+) -> tuple[int, int | None, int | None]:
+    """Space, agent and schedule that a rule is for; InvalidInput names the field with what is not there."""
+    agent = None if agent_id is None else agents.get(c, agent_id)
+    if agent_id is not None and agent is None:
+        raise InvalidInput.of("agentId", f"there is no agent with the id {agent_id}")
+    if schedule_id is not None:
+        scope = notifications.schedule_scope(c, schedule_id)
+        if scope is None or (agent_id is not None and scope[0] != agent_id):
+            whose = "" if agent_id is None else f" of agent {agent_id}"
+            raise InvalidInput.of("scheduleId", f"there is no schedule{whose} with the id {schedule_id}")
+        return scope[1], scope[0], schedule_id
+    if agent is not None:
+        return agent.space_id, agent.id, None
+    return agents.default_space(c), None, None
+
+
+def _unique(events: Sequence[NotificationEvent]) -> tuple[NotificationEvent, ...]:
+    return tuple(dict.fromkeys(events))

@@ -1,0 +1,144 @@
+"""Use cases of secrets: set, list, remove; and what is to be hidden in the log of a run."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import ConfigDict, Field, StrictStr
+
+from lamplighter import inputs
+from lamplighter.clock import Clock
+from lamplighter.errors import Conflict, FieldError, InvalidInput, NotFound
+from lamplighter.manifest import Manifest
+from lamplighter.masking import Mask
+from lamplighter.model import Agent, Run
+from lamplighter.service.agents import definition
+from lamplighter.service.proxies import credentials_of
+from lamplighter.service.requests import Clean, Request
+from lamplighter.store import agents, secrets
+from lamplighter.store.database import Database
+from lamplighter.store.secrets import Referrer
+from lamplighter.vault import Vault
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+
+
+class SecretRequest(Request):
+    """The value of a secret."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    value: Annotated[StrictStr, Field(min_length=1, max_length=65_536, repr=False), Clean]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretUse:
+    """What refers to a secret: a schedule, or (``schedule_id`` None) an agent in its own agent.toml."""
+
+    agent_id: int
+    agent_name: str
+    schedule_id: int | None
+    schedule_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret as it may be shown: everything but its value."""
+
+    name: str
+    created: datetime
+    updated: datetime
+    used_by: list[SecretUse]
+
+
+class Secrets:
+    """The secrets of the installation. A value goes in, and comes out only into the input of runs."""
+
+    def __init__(self, db: Database, clock: Clock, vault: Vault) -> None:
+        self._db = db
+        self._clock = clock
+        self._vault = vault
+
+    def every(self) -> list[Secret]:
+        """All secrets by name, without their values."""
+        with self._db.read() as c:
+            space = agents.default_space(c)
+            found, used = secrets.every(c, space), secrets.referrers(c, space)
+        uses: dict[str, list[SecretUse]] = {}
+        for referrer in used:
+            for name in _names_in(referrer):
+                uses.setdefault(name, []).append(_use(referrer))
+        return [Secret(one.name, one.created, one.updated, uses.get(one.name, [])) for one in found]
+
+    def put(self, name: str, request: SecretRequest) -> tuple[Secret, bool]:
+        """Set a secret; the second value says whether it is new. Runs that begin from now on get the value."""
+        if not _NAME.fullmatch(name):
+            message = (
+                "must begin with a letter or underscore, go on with letters, digits, _ . or -,"
+                " and have at most 100 characters"
+            )
+            raise InvalidInput.of("secretName", message)
+        sealed = self._vault.seal(request.value)
+        with self._db.write() as c:
+            is_new = secrets.put(c, agents.default_space(c), name, sealed, self._clock.now())
+        return next(one for one in self.every() if one.name == name), is_new
+
+    def delete(self, name: str) -> None:
+        """Forget a secret; NotFound, and Conflict while an enabled schedule refers to it."""
+        with self._db.write() as c:
+            space = agents.default_space(c)
+            known = secrets.names(c, space)
+            if name not in known:
+                raise NotFound("; ".join(inputs.unknown_secrets([name], known)))
+            needed = [
+                f"{one.schedule_name} of {one.agent_name} (id {one.schedule_id})"
+                for one in secrets.referrers(c, space)
+                if one.schedule_is_enabled and name in _names_in(one)
+            ]
+            if needed:
+                raise Conflict(
+                    f"enabled schedules refer to the secret {name}: {_some(needed)}; disable or change them first"
+                )
+            secrets.delete(c, space, name)
+
+
+def check_input(c: sa.Connection, agent: Agent, text: str | None) -> None:
+    """Raise InvalidInput unless ``text`` is an input that the agent takes and all its secrets are known."""
+    value = inputs.read(text)
+    _, manifest = definition(c, agent.id, agent.version)
+    wrong = inputs.problems(manifest, value)
+    if not wrong:
+        referred = inputs.secret_names_of(manifest, value)
+        if referred:
+            wrong = inputs.unknown_secrets(referred, secrets.names(c, agent.space_id))
+    if wrong:
+        raise InvalidInput(*(FieldError(inputs.FIELD, sentence) for sentence in wrong))
+
+
+def mask_of(c: sa.Connection, vault: Vault, run: Run) -> Mask:
+    """What is to be hidden in what a run printed: its secrets and its proxies' credentials, as they are now."""
+    _, manifest = definition(c, run.agent_id, run.agent_version)
+    names = inputs.secret_names_of(manifest, json.loads(run.input_json))
+    sealed = secrets.sealed(c, run.space_id, names) if names else {}
+    return Mask([*map(vault.unseal, sealed.values()), *credentials_of(c, vault, run)])
+
+
+def _names_in(referrer: Referrer) -> set[str]:
+    """The secrets that a run of a schedule would need, or those that an agent.toml itself refers to."""
+    manifest = Manifest.model_validate(referrer.manifest)
+    given: Any = json.loads(referrer.input_parameters or "{}")
+    return inputs.secret_names_of(manifest, given)
+
+
+def _use(referrer: Referrer) -> SecretUse:
+    return SecretUse(referrer.agent_id, referrer.agent_name, referrer.schedule_id, referrer.schedule_name)
+
+
+def _some(things: Iterable[str]) -> str:
+    listed = list(things)
+    more = f" and {len(listed) - 5} more" if len(listed) > 5 else ""
+    return ", ".join(listed[:5]) + more

@@ -1,0 +1,123 @@
+"""What the records of runs that ended well were like, for comparing later runs with them.
+
+Runs are comparable when they have the same series: the agent, the schedule (or none, when started by hand), and
+which part of a parallel set of which size they are. Good ones are found through an index on it, however many
+other runs there are.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from lamplighter.model import RecordStatistics, Run, RunStatus
+from lamplighter.store.tables import parallel_sets, run_statistics, runs
+
+_GOOD = (RunStatus.COMPLETED.value, RunStatus.SUCCESS.value)
+MOST_NAMES = 200
+_LONGEST_NAME = 200
+_LARGEST = 2**53  # what every reader of JSON can hold
+
+
+class GoodRun(NamedTuple):
+    """A run that ended well: its records, and the numbers that its agent reported."""
+
+    run_id: int
+    statistics: RecordStatistics
+    stats: Mapping[str, float]
+    agent_version: int
+    end_time: datetime | None
+
+
+def keep(c: sa.Connection, run_id: int, statistics: RecordStatistics, stats: Mapping[str, Any]) -> None:
+    """Keep what a run was like whose process ended well; what was kept of the same run is replaced.
+
+    ``stats`` is what the agent reported: its numbers are kept. Of fields and stats there are at most 200 each.
+    Nothing is kept of a run that is not Exporting, for it failed or was stopped: a schedule may fail for months,
+    and its good runs are to be found without passing over all the others.
+    """
+    of_run = (
+        sa.select(runs, parallel_sets.c.schedule_id, parallel_sets.c.size)
+        .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
+        .where(runs.c.id == run_id, runs.c.status == RunStatus.EXPORTING.value)
+    )
+    run = c.execute(of_run).one_or_none()
+    if run is None:
+        return
+    fullest = sorted(statistics.fields.items(), key=lambda field: (-field[1], field[0]))
+    values = {
+        "run_id": run_id,
+        "series": _series(run.agent_id, run.schedule_id, run.sequence, run.size),
+        "count": statistics.count,
+        # A name that is too long is left out and not cut: it is looked up again by the whole of it.
+        "fields": dict([field for field in fullest if _is_kept(field[0])][:MOST_NAMES]),
+        "stats": numbers_of(stats),
+    }
+    c.execute(run_statistics.delete().where(run_statistics.c.run_id == run_id))
+    c.execute(run_statistics.insert().values(values))
+
+
+def good_before(c: sa.Connection, run: Run, limit: int = 10) -> list[RecordStatistics]:
+    """The newest good runs that are comparable with ``run``, newest first; ``run`` itself is none of them."""
+    return [good.statistics for good in _good(c, run, limit)]
+
+
+def last_good(c: sa.Connection, run: Run) -> GoodRun | None:
+    """The newest of the good runs that are comparable with ``run``."""
+    return next(iter(_good(c, run, 1)), None)
+
+
+def numbers_of(stats: Any) -> dict[str, float]:
+    """The finite numbers among what an agent reported, at most 200, in the order of their names."""
+    found: dict[str, float] = {}
+    for name, value in sorted(stats.items()) if isinstance(stats, Mapping) else ():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and _is_kept(name) and abs(value) <= _LARGEST and math.isfinite(value):
+            found[name] = value
+        if len(found) == MOST_NAMES:
+            break
+    return found
+
+
+def _good(c: sa.Connection, run: Run, limit: int) -> list[GoodRun]:
+    query = (
+        sa.select(run_statistics, parallel_sets.c.agent_version, runs.c.end_time)
+        .join(runs, runs.c.id == run_statistics.c.run_id)
+        .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
+        .where(
+            run_statistics.c.series == _series(run.agent_id, run.schedule_id, run.sequence, run.set_size),
+            run_statistics.c.run_id != run.id,
+            runs.c.status.in_(_GOOD),
+        )
+        .order_by(run_statistics.c.run_id.desc())
+        .limit(limit)
+    )
+    return [
+        GoodRun(
+            row["run_id"],
+            RecordStatistics(row["count"], row["fields"]),
+            row["stats"],
+            row["agent_version"],
+            row["end_time"],
+        )
+        for row in c.execute(query).mappings()
+    ]
+
+
+def _series(agent_id: int, schedule_id: int | None, sequence: int, size: int) -> str:
+    return f"agent {agent_id}, schedule {schedule_id or '-'}, part {sequence} of {size}"
+
+
+def _is_kept(name: str) -> bool:
+    """Whether a name that an agent chose is short enough and is text that every database takes."""
+    return len(name) <= _LONGEST_NAME and "\0" not in name and _is_utf8(name)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

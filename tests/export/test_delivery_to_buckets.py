@@ -1,0 +1,75 @@
+"""Delivery to an object store, against a real S3 server."""
+
+from pathlib import Path
+
+import pytest
+from export_places import BOOKS, Bucket, Receiver, Told, a_delivery, free_port, to
+
+from lamplighter.export.delivery import DeliveryFailed
+
+
+def test_the_objects_get_names_of_agent_day_and_run_below_the_prefix(tmp_path: Path, s3: Bucket) -> None:
+    s3.make("books")
+    delivery, told = a_delivery(tmp_path, BOOKS), Told()
+    told.deliver(delivery, to("s3://books/raw/shop", **s3.options))
+    folder = "raw/shop/prices/2026-11-22/run-7"
+    assert s3.names("books") == [f"{folder}/records.{kind}" for kind in ("csv", "jsonl", "parquet")]
+    for kind, file in delivery.files.items():
+        assert s3.content("books", f"{folder}/records.{kind}") == file.read_bytes()
+    assert told.lines == [f"delivered 2 records to s3://books/{folder}/records.parquet"]
+
+
+def test_name_and_formats_can_be_chosen(tmp_path: Path, s3: Bucket) -> None:
+    s3.make("chosen")
+    section = to("s3://chosen", name="ä {agent}.jsonl", formats=["jsonl"], **s3.options)
+    Told().deliver(a_delivery(tmp_path, BOOKS), section)
+    assert s3.names("chosen") == ["ä prices.jsonl"]
+
+
+def test_a_large_file_arrives_whole(tmp_path: Path, s3: Bucket) -> None:
+    s3.make("large")
+    delivery = a_delivery(tmp_path, [{"n": number, "text": "x" * 100_000} for number in range(80)])
+    Told().deliver(delivery, to("s3://large", name="x", formats=["jsonl"], **s3.options))
+    assert s3.content("large", "x") == delivery.files["jsonl"].read_bytes()
+
+
+def test_without_records_there_is_an_empty_object(tmp_path: Path, s3: Bucket) -> None:
+    s3.make("empty")
+    Told().deliver(a_delivery(tmp_path, []), to("s3://empty", name="x.{format}", **s3.options))
+    assert s3.names("empty") == ["x.jsonl"]
+    assert s3.content("empty", "x.jsonl") == b""
+
+
+def test_a_bucket_that_is_not_there_is_told_at_once(tmp_path: Path, s3: Bucket) -> None:
+    told = Told()
+    with pytest.raises(DeliveryFailed, match=r"not delivered to s3://nowhere/p: .*NoSuchBucket"):
+        told.deliver(a_delivery(tmp_path, BOOKS), to("s3://nowhere/p", **s3.options))
+    assert told.waits == []
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_store_in_trouble_is_tried_four_times(tmp_path: Path, status: int) -> None:
+    told = Told()
+    with Receiver(status) as receiver:
+        options = {"endpoint": receiver.url, "access_key": "user", "secret_key": "not-told"}
+        with pytest.raises(DeliveryFailed, match=rf"{status}.*\(tried 4 times\)"):
+            told.deliver(a_delivery(tmp_path, BOOKS), to("s3://b", formats=["jsonl"], **options))
+    assert len(receiver.requests) == 4
+    assert sum(told.waits) == 7
+
+
+def test_a_store_that_is_away_is_tried_again(tmp_path: Path) -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    section = to("s3://b", endpoint=endpoint, access_key="user", secret_key="not-told")
+    with pytest.raises(DeliveryFailed, match=r"tried 4 times") as failed:
+        Told().deliver(a_delivery(tmp_path, BOOKS), section)
+    assert "not-told" not in str(failed.value)
+
+
+def test_a_refusal_of_the_credentials_is_not_tried_again(tmp_path: Path) -> None:
+    told = Told()
+    with Receiver(403) as receiver:
+        options = {"endpoint": receiver.url, "access_key": "user", "secret_key": "not-told"}
+        with pytest.raises(DeliveryFailed, match="403"):
+            told.deliver(a_delivery(tmp_path, BOOKS), to("s3://b", **options))
+    assert told.waits == []

@@ -1,0 +1,128 @@
+"""Real messages to real receivers on this machine, and what comes of targets that hang, fail or are none."""
+
+import importlib.util
+import json
+import threading
+
+import pytest
+
+from lamplighter.messenger import Messenger, NotInstalled
+from receivers import HttpReceiver, MailServer, texts_of
+from running_server import eventually
+
+
+def test_a_message_arrives_by_http() -> None:
+    with HttpReceiver() as receiver:
+        assert Messenger().send(receiver.url("my/hook"), "The tïtle", "a line\nanother: <b>") is None
+    [post] = receiver.posts
+    assert (post["title"], post["message"]) == ("The tïtle", "a line\nanother: <b>")
+    assert post["path"] == "/my/hook"
+
+
+def test_a_message_arrives_by_mail() -> None:
+    with MailServer() as server:
+        assert Messenger().send(server.url(), "The tïtle", "a line\nanother: <b>") is None
+    [mail] = server.mails
+    assert mail["subject"] == "The tïtle"
+    assert mail["to"] == "person@example.com"
+    assert texts_of(mail)["text/plain"].splitlines() == ["a line", "another: <b>"]
+
+
+def test_a_mail_in_html_shows_the_text_as_it_is() -> None:
+    with MailServer() as server:
+        body = "<script>alert(1)</script> & :smile: \\n"
+        assert Messenger().send(f"{server.url()}&format=html", "t", body) is None
+    html = texts_of(server.mails[0])["text/html"]
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert ":smile:" in html
+
+
+def test_an_answer_that_is_not_good_is_an_error() -> None:
+    with HttpReceiver() as receiver:
+        receiver.statuses = [500]
+        error = Messenger().send(receiver.url(), "t", "b")
+    assert error is not None
+    assert "error=500" in error
+
+
+def test_a_target_where_nobody_listens_is_an_error() -> None:
+    with HttpReceiver() as receiver:
+        url = receiver.url()
+    error = Messenger().send(url, "t", "b")
+    assert error is not None
+    assert "onnection error" in error
+
+
+def test_a_target_that_hangs_is_given_up_after_its_time() -> None:
+    with HttpReceiver(hangs=True) as receiver:
+        # Apprise itself would wait longer for the answer.
+        error = Messenger(2).send(f"{receiver.url()}?rto=50", "t", "b")
+    assert error == "no answer within 2 seconds"
+
+
+def test_closing_ends_what_is_being_sent() -> None:
+    messenger = Messenger()
+    errors: list[str | None] = []
+    with HttpReceiver(hangs=True) as receiver:
+        address = f"{receiver.url()}?rto=50"
+        thread = threading.Thread(target=lambda: errors.append(messenger.send(address, "t", "b")))
+        thread.start()
+        eventually(lambda: receiver.asked)
+        messenger.close()
+        thread.join()
+    assert errors == ["the server is stopping"]
+    assert messenger.send("json://localhost/x", "t", "b") == "the server is stopping"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("json://user:hunter22@example.com:8000/token/x?a=b", "json://example.com"),
+        ("mailtos://user:hunter22@example.com?to=a@example.org", "mailtos://example.com"),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/", "slack://…"),
+        ("tgram://123456789:abcdefg_hijklmnop/12315544/", "tgram://…"),
+    ],
+)
+def test_only_scheme_and_host_are_shown(address: str, shown: str) -> None:
+    [checked] = Messenger().check([address])
+    assert (checked.shown, checked.error) == (shown, None)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "nothing",
+        "nobody://user:hunter22@example.com/hunter22",
+        "json://",
+        "slack://hunter22",
+        "mailto://user:hunter22@",
+        "json://user:hunter22@exa mple/%",
+        "",
+    ],
+)
+def test_what_is_no_target_is_told_without_its_secrets(address: str) -> None:
+    [checked] = Messenger().check([address])
+    assert checked.error
+    assert "hunter22" not in json.dumps([checked.shown, checked.error])
+
+
+def test_an_error_of_sending_shows_no_secret() -> None:
+    with HttpReceiver() as receiver:
+        url = f"json://user:hunter22@127.0.0.1:{receiver.port}/s3cret-path?token=t0ken"
+        receiver.statuses = [403]
+        refused = Messenger().send(url, "t", "b")
+    away = Messenger().send(url.replace("json", "mailto") + "&from=a@b.cc&to=x@y.zz&mode=insecure", "t", "b")
+    for error in (refused, away):
+        assert error
+        assert not any(secret in error for secret in ("hunter22", "s3cret", "t0ken", "x@y.zz"))
+
+
+def test_without_apprise_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "lamplighter.messenger.find_spec", lambda name: None if name == "apprise" else find(name)
+    )
+    with pytest.raises(NotInstalled, match=r"pip install 'lamplighter\[notifications\]'"):
+        Messenger().check(["json://localhost"])
+    assert "pip install" in str(Messenger().send("json://localhost", "t", "b"))

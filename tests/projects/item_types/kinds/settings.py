@@ -1,0 +1,2 @@
+SPIDER_MODULES = ["kinds.spiders"]
+ITEM_PIPELINES = {"kinds.pipelines.StampPipeline": 1}

@@ -1,0 +1,9 @@
+SPIDER_MODULES = ["ledger.spiders"]
+JOBDIR = "jobs/ledger"
+HTTPCACHE_ENABLED = True
+HTTPCACHE_DIR = "httpcache"
+HTTPCACHE_IGNORE_HTTP_CODES = [404, 500]
+LOG_FILE = "ledger.log"
+LOG_STDOUT = False
+STATS_CLASS = "scrapy.statscollectors.MemoryStatsCollector"
+CLOSESPIDER_TIMEOUT = 300
