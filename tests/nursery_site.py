@@ -134,7 +134,7 @@ class Nursery:
 
             def do_GET(self) -> None:
                 nursery.visits.append(self.path)
-                kind, content = nursery.answer(self.path)
+                kind, content = nursery.answer(self.path, self.headers["Host"])
                 self.send_response(200 if kind else 404)
                 self.send_header("Content-Type", kind or "text/plain")
                 self.send_header("Content-Length", str(len(content)))
@@ -147,7 +147,8 @@ class Nursery:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.port: int = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -158,13 +159,13 @@ class Nursery:
         self._server.server_close()
         self._thread.join()
 
-    def answer(self, address: str) -> tuple[str, bytes]:
-        """Content type and content for one address; an empty type when there is nothing."""
+    def answer(self, address: str, host: str) -> tuple[str, bytes]:
+        """Content type and content for one address, as ``host`` says it; an empty type when there is nothing."""
         path, _, query = address.partition("?")
         name = path.removeprefix("/")
         if name in _FILES:
             kind, write = _FILES[name]
-            return kind, write(self.url).encode()
+            return kind, write(f"http://{host}").encode()
         folder, _, rest = name.partition("/")
         number = int("".join(filter(str.isdigit, rest)) or 0)
         if folder == "plants":

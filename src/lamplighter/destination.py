@@ -69,7 +69,7 @@ _NEEDS = {"s3": ("obstore", "s3"), "postgresql": ("psycopg", "postgresql")}
 class DestinationSection(BaseModel):
     """One destination. What could open it is not in its ``repr``; ``title`` is what messages call it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     to: Annotated[Word, Field(repr=False)]
     formats: Annotated[list[Format], Field(min_length=1)] | None = None

@@ -19,11 +19,13 @@ from xml.etree import ElementTree
 import pytest
 
 from nursery_site import DEEPEST, FOR_SALE, PLANTS, Nursery, picture
+from recording_proxies import HttpProxy
 from running_server import TERMINAL, RunningServer
 
 FOLDER = Path(__file__).parents[1] / "projects"
 COMPLETED, SUCCESS = 9, 10
 PATIENCE = 300.0  # seconds for all of them, with the downloads of two environments
+AGES = {"oldest": "oldest", "newest": "newest", "oldest proxied": "oldest", "newest proxied": "newest"}
 VERSIONS = {"oldest": "2.13.4", "newest": importlib.metadata.version("scrapy")}
 # Besides Scrapy; one list for all, so that there is one environment for each version.
 LIBRARIES = ["attrs", "pillow", "pydantic", "scrapy-playwright"]
@@ -87,28 +89,29 @@ class Ended:
 class Started:
     """All runs, by the names of agent and version."""
 
-    def __init__(self, server: RunningServer, site: str) -> None:
+    def __init__(self, server: RunningServer, settings: dict[str, dict[str, Any]]) -> None:
         self._server = server
-        self._runs = {(name, age): self._start(name, age, site) for age in VERSIONS for name in AGENTS}
+        self._runs = {
+            (name, way): self._start(name, way, given) for way, given in settings.items() for name in AGENTS
+        }
         self._deadline = time.monotonic() + PATIENCE
 
-    def _start(self, name: str, age: str, site: str) -> dict[str, Any]:
-        body = {"name": f"{name}, {age}", "files": files_of(*AGENTS[name], age)}
+    def _start(self, name: str, way: str, given: dict[str, Any]) -> dict[str, Any]:
+        body = {"name": f"{name}, {way}", "files": files_of(*AGENTS[name], AGES[way])}
         agent = self._server.call("POST", "/agent", body, expect=201)["id"]
-        given = {"inputParameters": json.dumps({"site": site})}
         started: dict[str, Any] = self._server.call("POST", f"/agent/{agent}/start", given, expect=202)
         return started
 
-    def ended(self, name: str, age: str) -> Ended:
+    def ended(self, name: str, way: str) -> Ended:
         """The run when it is over, which went well and on the right Scrapy."""
-        run = self._runs[name, age]
+        run = self._runs[name, way]
         while run["status"] not in TERMINAL:
-            assert time.monotonic() < self._deadline, f"{name}, {age} goes on and on: {run}"
+            assert time.monotonic() < self._deadline, f"{name}, {way} goes on and on: {run}"
             time.sleep(0.1)
             run = self._server.status(run["configId"], run["id"])
         found = Ended(self._server, run)
         assert run["status"] in (COMPLETED, SUCCESS), f"{run['message']}\n{found.log}"
-        assert f"Scrapy {VERSIONS[age]} started" in found.log
+        assert f"Scrapy {VERSIONS[AGES[way]]} started" in found.log
         return found
 
 
@@ -149,19 +152,38 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture(scope="module")
-def started(server: RunningServer, nursery: Nursery) -> Started:
-    return Started(server, nursery.url)
+def proxy(nursery: Nursery) -> Iterator[HttpProxy]:
+    """The only way to ``nursery.test``: a name that nobody else can resolve."""
+    with HttpProxy(username="ada", password="p@ss", routes={"nursery.test": nursery.port}) as proxy:
+        yield proxy
 
 
-@pytest.fixture(params=list(VERSIONS))
-def age(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(scope="module")
+def started(server: RunningServer, nursery: Nursery, proxy: HttpProxy) -> Started:
+    pool = server.call("POST", "/proxy-pools", {"name": "pool", "proxies": [proxy.url]}, expect=201)["id"]
+    directly = {"inputParameters": json.dumps({"site": nursery.url})}
+    proxied = {
+        "inputParameters": json.dumps({"site": "http://nursery.test"}),
+        "proxyPoolId": pool,
+        "logMode": "TextAndHtml",
+    }
+    return Started(server, {way: proxied if "proxied" in way else directly for way in AGES})
+
+
+@pytest.fixture(params=list(AGES))
+def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+def test_no_project_knows_of_lamplighter() -> None:
+    own = {path for path in FOLDER.rglob("*.py") if "lamplighter" in path.read_text().lower()}
+    assert own == {FOLDER / "script" / "main.py"}, "which is told by the environment where its records go"
 
 
 def test_a_classic_project_with_loaders_and_pipelines_that_drop_and_enrich(
     started: Started, age: str
 ) -> None:
-    ended = started.ended("classic", age)
+    ended = started.ended("classic", way)
     assert ended.column("name") == [plant.name for plant in FOR_SALE]
     assert ended.column("number") == list(range(1, len(FOR_SALE) + 1))
     foxglove = next(record for record in ended.records if record["name"] == "Foxglove")
@@ -178,8 +200,8 @@ def test_a_classic_project_with_loaders_and_pipelines_that_drop_and_enrich(
     assert ended.run["errorCount"] == 0
 
 
-def test_feeds_of_the_project_are_written_beside_the_records_and_kept(started: Started, age: str) -> None:
-    ended = started.ended("own feeds", age)
+def test_feeds_of_the_project_are_written_beside_the_records_and_kept(started: Started, way: str) -> None:
+    ended = started.ended("own feeds", way)
     assert [record["name"] for record in ended.records] == NAMES
     assert {"name", "price", "link"} == ended.records[0].keys()
     assert set(ended.files) == {
@@ -197,8 +219,8 @@ def test_feeds_of_the_project_are_written_beside_the_records_and_kept(started: S
     assert ended.file("out/lines.txt").decode().splitlines()[0] == "Bleeding heart\t£8.95\t"
 
 
-def test_a_single_file_with_feeds_in_its_custom_settings(started: Started, age: str) -> None:
-    ended = started.ended("single file", age)
+def test_a_single_file_with_feeds_in_its_custom_settings(started: Started, way: str) -> None:
+    ended = started.ended("single file", way)
     steps = [f"Step {number}" for number in range(1, DEEPEST + 1)]
     assert [(record["step"], record["depth"]) for record in ended.records] == list(
         zip(steps, range(DEEPEST), strict=True)
@@ -206,8 +228,8 @@ def test_a_single_file_with_feeds_in_its_custom_settings(started: Started, age: 
     assert json.loads(ended.file("steps.json")) == ended.records
 
 
-def test_items_of_every_type_become_records(started: Started, age: str) -> None:
-    ended = started.ended("item types", age)
+def test_items_of_every_type_become_records(started: Started, way: str) -> None:
+    ended = started.ended("item types", way)
     assert sorted(ended.records, key=lambda record: str(record["kind"])) == [
         {
             "kind": "Label",
@@ -227,8 +249,8 @@ def test_items_of_every_type_become_records(started: Started, age: str) -> None:
     ]
 
 
-def test_add_ons_middlewares_and_extensions_of_the_project_work(started: Started, age: str) -> None:
-    ended = started.ended("add-ons", age)
+def test_add_ons_middlewares_and_extensions_of_the_project_work(started: Started, way: str) -> None:
+    ended = started.ended("add-ons", way)
     assert ended.column("path") == ["", "path/1", "plants/"]  # not the till
     assert {(record["token"], record["warm"]) for record in ended.records} == {("glass", True)}
     diary = json.loads(ended.file("diary.json"))
@@ -236,15 +258,15 @@ def test_add_ons_middlewares_and_extensions_of_the_project_work(started: Started
     assert "token is set" in ended.log
 
 
-def test_a_script_with_a_crawler_process_of_its_own(started: Started, age: str) -> None:
-    ended = started.ended("script", age)
+def test_a_script_with_a_crawler_process_of_its_own(started: Started, way: str) -> None:
+    ended = started.ended("script", way)
     assert ended.column("name") == ["/pictures/2.png", *NAMES[:4]]
     assert json.loads(ended.file("summary.json")) == {"list": 4, "pictures": 1}
     assert ended.run["status"] == COMPLETED
 
 
-def test_rules_depth_limit_and_robots_txt_hold(started: Started, nursery: Nursery, age: str) -> None:
-    ended = started.ended("crawl rules", age)
+def test_rules_depth_limit_and_robots_txt_hold(started: Started, nursery: Nursery, way: str) -> None:
+    ended = started.ended("crawl rules", way)
     plants = sorted(record["name"] for record in ended.records if record["type"] == "plant")
     assert plants == NAMES[:8]  # the third page of the list is too deep
     steps = [(record["name"], record["depth"]) for record in ended.records if record["type"] == "step"]
@@ -252,20 +274,20 @@ def test_rules_depth_limit_and_robots_txt_hold(started: Started, nursery: Nurser
     assert not [path for path in nursery.visits if path.startswith("/private/")]
 
 
-def test_a_site_map_that_robots_txt_names(started: Started, age: str) -> None:
-    ended = started.ended("site map", age)
+def test_a_site_map_that_robots_txt_names(started: Started, way: str) -> None:
+    ended = started.ended("site map", way)
     assert ended.column("name") == [name for name in NAMES if name != "Cup and saucer vine"]
     assert ended.run["status"] == SUCCESS
 
 
 @pytest.mark.parametrize("feed", ["XML feed", "CSV feed"])
-def test_spiders_that_read_feeds(started: Started, age: str, feed: str) -> None:
-    ended = started.ended(feed, age)
+def test_spiders_that_read_feeds(started: Started, way: str, feed: str) -> None:
+    ended = started.ended(feed, way)
     assert ended.records == [{"id": p.number, "name": p.name, "stock": p.stock} for p in PLANTS]
 
 
-def test_pictures_and_files_that_pipelines_download_are_kept(started: Started, age: str) -> None:
-    ended = started.ended("pictures", age)
+def test_pictures_and_files_that_pipelines_download_are_kept(started: Started, way: str) -> None:
+    ended = started.ended("pictures", way)
     assert ended.column("name") == ["Bleeding heart", "Foxglove"]
     images = [image for record in ended.records for image in record["images"]]
     assert {image["status"] for image in images} == {"downloaded"}
@@ -279,8 +301,8 @@ def test_pictures_and_files_that_pipelines_download_are_kept(started: Started, a
     assert picture(1)[:4] == b"\x89PNG"
 
 
-def test_a_job_directory_a_cache_and_a_log_file(started: Started, age: str) -> None:
-    ended = started.ended("resumable", age)
+def test_a_job_directory_a_cache_and_a_log_file(started: Started, way: str) -> None:
+    ended = started.ended("resumable", way)
     found = [(record["name"], record["page"], record["cached"]) for record in ended.records]
     plants = [(plant.name, 1 + index // 4, True) for index, plant in enumerate(PLANTS)]
     assert sorted(found) == sorted([("gone", 0, False), *plants])
@@ -289,15 +311,15 @@ def test_a_job_directory_a_cache_and_a_log_file(started: Started, age: str) -> N
     assert "Spider closed (finished)" in ended.log
 
 
-def test_asyncio_in_start_callbacks_and_pipelines(started: Started, age: str) -> None:
-    ended = started.ended("asyncio", age)
+def test_asyncio_in_start_callbacks_and_pipelines(started: Started, way: str) -> None:
+    ended = started.ended("asyncio", way)
     assert sorted(ended.records, key=lambda record: int(record["beat"])) == [
         {"beat": beat, "step": f"Step {beat + 1}", "plant": NAMES[beat], "counted": True} for beat in range(3)
     ]
 
 
-def test_start_requests_errbacks_deferreds_and_another_reactor(started: Started, age: str) -> None:
-    ended = started.ended("old style", age)
+def test_start_requests_errbacks_deferreds_and_another_reactor(started: Started, way: str) -> None:
+    ended = started.ended("old style", way)
     found = [(record["kind"], record["name"]) for record in ended.records]
     assert sorted(found) == [
         ("failure", "refused"),
@@ -308,8 +330,8 @@ def test_start_requests_errbacks_deferreds_and_another_reactor(started: Started,
     ]
 
 
-def test_a_page_that_needs_a_browser(started: Started, age: str) -> None:
-    ended = started.ended("browser", age)
+def test_a_page_that_needs_a_browser(started: Started, way: str) -> None:
+    ended = started.ended("browser", way)
     assert ended.records == [{"name": name, "title": "Today"} for name in NAMES[:3]]
     assert ended.file("window.png")[:4] == b"\x89PNG"
     assert ended.run["dynamicPageCount"] == 1

@@ -118,7 +118,8 @@ def test_every_environment_variable_of_the_source_is_in_operations_and_no_other(
 
 def keys_of(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """The keys of agent.toml, each as ``section.key``; a table of named sections has NAME in its place."""
-    for name, field in section.model_fields.items():
+    for attribute, field in section.model_fields.items():
+        name = field.alias or attribute
         for kind in (field.annotation, *get_args(field.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 middle = "NAME." if getattr(field.annotation, "__origin__", None) is dict else ""

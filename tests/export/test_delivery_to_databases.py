@@ -1,6 +1,8 @@
 """Delivery to a table, on real databases: what the rows are, and that nothing comes twice."""
 
+import contextlib
 import itertools
+import socket
 import subprocess
 import sys
 import threading
@@ -8,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -372,6 +375,64 @@ def test_a_connection_that_is_cut_in_the_middle_is_tried_again(tmp_path: Path, p
     assert "terminating connection" in told.lines[0]
     assert told.lines[-1].startswith("delivered 1 record to")
     victims.dispose()
+
+
+def test_a_server_that_hangs_in_the_middle_costs_no_more_than_the_time_of_a_try(
+    tmp_path: Path, postgresql: str
+) -> None:
+    with Line(postgresql) as line, pytest.raises(DeliveryFailed, match="not delivered to") as failed:
+        line.breaks_at = b"INSERT INTO lamplighter_deliveries"
+        Told().deliver(
+            a_delivery(tmp_path, BOOKS), to(line.address, table="unheard"), limits=Limits(whole=1, waits=())
+        )
+    assert line.is_broken
+    assert "statement timeout" not in str(failed.value)
+
+
+class Line:
+    """A connection to a server that swallows everything from a certain moment on."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self._server = (parts.hostname, parts.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads: list[threading.Thread] = []
+        self.address = address.replace(f":{parts.port}", f":{self._listener.getsockname()[1]}")
+        self.breaks_at = b""
+        self.is_broken = False
+
+    def __enter__(self) -> "Line":
+        self._begin(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _begin(self, what: Callable[..., None], *arguments: Any) -> None:
+        thread = threading.Thread(target=what, args=arguments)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # the listener is closed
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(self._server)
+                self._begin(self._pass_on, near, far)
+                self._begin(self._pass_on, far, near)
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the other direction was closed
+            while content := source.recv(65536):
+                if self.breaks_at and self.breaks_at in content:
+                    self.is_broken = True
+                if not self.is_broken:
+                    target.sendall(content)
+            target.shutdown(socket.SHUT_RDWR)
+        source.close()
 
 
 def _end_who_waits(address: str, let_go: Callable[[], object]) -> None:

@@ -61,6 +61,13 @@ ROUTES = {
     "get /api/v1/agent/{agentId}/retention",
     "put /api/v1/agent/{agentId}/retention",
     "delete /api/v1/agent/{agentId}/retention",
+    "get /api/v1/notifications",
+    "post /api/v1/notifications",
+    "get /api/v1/notifications/{notificationId}",
+    "put /api/v1/notifications/{notificationId}",
+    "delete /api/v1/notifications/{notificationId}",
+    "post /api/v1/notifications/{notificationId}/test",
+    "get /api/v1/notifications/{notificationId}/messages",
     "get /api/v1/secrets",
     "put /api/v1/secrets/{secretName}",
     "delete /api/v1/secrets/{secretName}",
@@ -252,6 +259,7 @@ def ids(server: RunningServer) -> dict[str, Any]:
         "fileId": server.call("GET", f"{own}/files")[0]["id"],
         "proxyPoolId": server.call("POST", "/proxy-pools", POOL, expect=201)["id"],
         "groupId": server.call("POST", "/server-groups", {"name": "documented"}, expect=201)["id"],
+        "notificationId": server.call("POST", "/notifications", TELLING, expect=201)["id"],
         "secretName": "DOCUMENTED",
         "keyId": server.call("POST", "/api-keys", {}, expect=201)["id"],
     }
@@ -262,6 +270,8 @@ AGENT = {"files": {"agent.toml": '[agent]\nrun = ["python", "main.py"]\n', "main
 POOL = {"name": "documented", "proxies": ["http://ada:pw@127.0.0.1:9", {"url": "socks5://host:1"}]}
 POOLS = "/api/v1/proxy-pools"
 GROUPS = "/api/v1/server-groups"
+TELLING = {"name": "documented", "events": ["volumeDrop"], "targets": ["json://127.0.0.1:9/x"]}
+TELLINGS = "/api/v1/notifications"
 LIMITS = dict.fromkeys(
     ["runsDays", "runsCount", "logsDays", "logsCount", "filesDays", "filesCount"], "integer"
 )
@@ -332,6 +342,17 @@ RUN = "/api/v1/agent/{agentId}/run/{runId}"
         ("put", "/api/v1/agent/{agentId}/retention", "", {"runsCount": 1000}),
         ("put", "/api/v1/agent/{agentId}/retention", "", {"runsCount": 0}),
         ("delete", "/api/v1/agent/{agentId}/retention", "", None),
+        ("get", TELLINGS, "", None),
+        ("get", TELLINGS, "?pageIndex=1", None),
+        ("post", TELLINGS, "", TELLING),
+        ("post", TELLINGS, "", {**TELLING, "targets": ["x"]}),
+        ("get", TELLINGS + "/{notificationId}", "", None),
+        ("put", TELLINGS + "/{notificationId}", "", {"events": ["recovery"]}),
+        ("post", TELLINGS + "/{notificationId}/test", "", None),
+        ("get", TELLINGS + "/{notificationId}/messages", "", None),
+        ("get", TELLINGS + "/{notificationId}/messages", "?pageIndex=1", None),
+        ("delete", TELLINGS + "/{notificationId}", "", None),
+        ("delete", TELLINGS + "/{notificationId}", "?again=yes", None),
         ("get", "/api/v1/secrets", "", None),
         ("get", "/api/v1/secrets", "?pageIndex=1", None),
         ("put", "/api/v1/secrets/{secretName}", "", {"value": "v"}),
@@ -456,6 +477,20 @@ SCHEDULE_BODY = SETTINGS | {
         ),
         ("post", "/api/v1/api-keys", {"description": "string", "expires": "string"}),
         ("put", "/api/v1/secrets/{secretName}", {"value": "string"}),
+        (
+            "post",
+            TELLINGS,
+            {
+                "name": "string",
+                "events": "array",
+                "targets": "array",
+                "agentId": "integer",
+                "scheduleId": "integer",
+                "withinSeconds": "integer",
+                "quietSeconds": "integer",
+                "isEnabled": "boolean",
+            },
+        ),
         ("post", POOLS, {"name": "string", "rotation": "string", "proxies": "array"}),
         ("post", GROUPS, {"name": "string", "description": "string"}),
         ("put", GROUPS + "/{groupId}", {"name": "string", "description": "string"}),

@@ -5,11 +5,9 @@ from typing import Annotated
 import typer
 
 from lamplighter.cli.output import as_json, hint, say, table
-from lamplighter.cli.session import Json, Yes, confirm, connect
+from lamplighter.cli.session import Json, Yes, confirm, connect, the_group
 from lamplighter.cli.times import shown
-from lamplighter.client import Client
-from lamplighter.client.groups import Server, ServerGroup
-from lamplighter.errors import NotFound
+from lamplighter.client.groups import Server
 
 app = typer.Typer()
 servers = typer.Typer()
@@ -60,7 +58,7 @@ def edit(
 ) -> None:
     """Change a server group: what is not said keeps its value."""
     with connect() as client:
-        old = _the_group(client, group)
+        old = the_group(client, group)
         text = old["description"] if description is None else description
         changed = client.server_groups.update(old["id"], name or old["name"], text)
     if json:
@@ -73,7 +71,7 @@ def edit(
 def remove(group: GroupWord, yes: Yes = False) -> None:
     """Take a server group away that no schedule, run or live server uses."""
     with connect() as client:
-        found = _the_group(client, group)
+        found = the_group(client, group)
         confirm(f"Remove server group {found['id']} ({found['name']})?", yes=yes)
         client.server_groups.delete(found["id"])
     say(f"Server group {found['id']} ({found['name']}) is removed.")
@@ -98,10 +96,3 @@ def _state(server: Server) -> str:
     if server["isLive"]:
         return "live"
     return f"gone since {shown(server['leaseUntil'], seconds=False)}"
-
-
-def _the_group(client: Client, word: str) -> ServerGroup:
-    for group in client.server_groups.every():
-        if group["name"] == word or str(group["id"]) == word:
-            return group
-    raise NotFound(f"there is no server group {word!r}; `lamplighter group list` shows what there is")

@@ -17,8 +17,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from lamplighter.cli.session import keep_said
+from lamplighter.cli.session import keep_said, the_group, the_pool
 from lamplighter.cli.times import parse_every, parse_moment, parse_seconds, zone_of
+from lamplighter.client import Client
 from lamplighter.clock import SystemClock
 from lamplighter.errors import InvalidInput
 
@@ -120,8 +121,14 @@ class RunOptions:
         int | None, _option("--max-concurrency", help="Of those, at most this many at the same time.")
     ]
     export: Annotated[Export | None, _choice("--export", help="One export for the set, or one for each run.")]
-    proxy_pool: Annotated[int | None, _option("--proxy-pool", help="Id of the pool of proxies.")]
-    server_group: Annotated[int | None, _option("--server-group", help="Id of the group of servers.")]
+    proxy_pool: Annotated[
+        str | None,
+        _option("--proxy-pool", metavar="POOL", help="Go through the proxies of this pool; or: none."),
+    ]
+    server_group: Annotated[
+        str | None,
+        _option("--server-group", metavar="GROUP", help="Only on servers of this group; or: none."),
+    ]
     log_level: Annotated[LogLevel | None, _choice("--log-level", help="Least severity that is logged.")]
     log_mode: Annotated[LogMode | None, _choice("--log-mode", help="Text, or text and the pages.")]
     exclusive: Annotated[
@@ -143,15 +150,15 @@ class RunOptions:
     ]
     priority: Annotated[int | None, _option("--priority", help="Higher goes first; 0 when not said.")]
 
-    def settings(self) -> dict[str, Any]:
-        """The settings that were given, as the API names them."""
+    def settings(self, client: Client) -> dict[str, Any]:
+        """The settings that were given, as the API names them; ``client`` finds what is given by its name."""
         return keep_said(
             inputParameters=_read_input(self.input),
             parallelism=self.parallelism,
             parallelMaxConcurrency=self.max_concurrency,
             parallelExport=self.export,
-            proxyPoolId=self.proxy_pool,
-            serverGroupId=self.server_group,
+            proxyPoolId=_id_of(self.proxy_pool, lambda word: the_pool(client, word)["id"]),
+            serverGroupId=_id_of(self.server_group, lambda word: the_group(client, word)["id"]),
             logLevel=self.log_level,
             logMode=self.log_mode,
             isExclusive=self.exclusive,
@@ -253,9 +260,16 @@ class TimingOptions:
 class ScheduleOptions(RunOptions, TimingOptions):
     """All settings of a schedule but its name."""
 
-    def body(self, timezone: str | None = None) -> dict[str, Any]:
+    def body(self, client: Client, timezone: str | None = None) -> dict[str, Any]:
         """What was given, as the API names it."""
-        return self.timing(timezone) | self.settings()
+        return self.timing(timezone) | self.settings(client)
+
+
+def _id_of(word: str | None, find: Callable[[str], int]) -> int | None:
+    """The id of what ``word`` names; 0, which the API takes for "none", for that word."""
+    if word is None:
+        return None
+    return 0 if word.lower() == "none" else find(word)
 
 
 def _seconds(text: str | None, field: str) -> int | None:

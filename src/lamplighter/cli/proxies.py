@@ -8,12 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from lamplighter.cli.output import as_json, facts, hint, on_terminal, say, size, table
-from lamplighter.cli.session import Json, Yes, confirm, connect, keep_said, quoted
+from lamplighter.cli.session import Json, Yes, confirm, connect, keep_said, quoted, the_pool
 from lamplighter.cli.times import read, shown
-from lamplighter.client import Client
 from lamplighter.client.proxies import Proxy, ProxyPool
 from lamplighter.clock import SystemClock
-from lamplighter.errors import InvalidInput, NotFound
+from lamplighter.errors import InvalidInput
 
 app = typer.Typer()
 
@@ -95,7 +94,7 @@ def set_(
     Addresses that are given come behind the proxies that the pool has, or in their place with --replace.
     """
     with connect() as client:
-        known = _the_pool(client, pool)
+        known = the_pool(client, pool)
         given = _addresses(proxy, from_)
         wanted: list[Any] | None = given if replace else _changed(known, given, drop)
         body = keep_said(name=name, rotation=rotation, proxies=wanted)
@@ -138,7 +137,7 @@ def show(
 ) -> None:
     """Show a pool, its proxies and how they do."""
     with connect() as client:
-        found = _the_pool(client, pool)
+        found = the_pool(client, pool)
     if json:
         as_json(found)
         return
@@ -154,7 +153,7 @@ def show(
 def check(pool: PoolWord, json: Json = False) -> None:
     """Connect with each proxy of a pool; exit status 1 when one takes no connection."""
     with connect() as client:
-        checks = client.proxy_pools.check(_the_pool(client, pool)["id"])
+        checks = client.proxy_pools.check(the_pool(client, pool)["id"])
     if json:
         as_json(checks)
     else:
@@ -168,7 +167,7 @@ def check(pool: PoolWord, json: Json = False) -> None:
 def remove(pool: PoolWord, yes: Yes = False) -> None:
     """Delete a pool that no schedule and no unfinished run uses."""
     with connect() as client:
-        found = _the_pool(client, pool)
+        found = the_pool(client, pool)
         confirm(f"Delete proxy pool {found['id']} ({found['name']})?", yes=yes)
         client.proxy_pools.delete(found["id"])
     say(f"Proxy pool {found['id']} ({found['name']}) is deleted.")
@@ -215,10 +214,3 @@ def _changed(pool: ProxyPool, given: list[str] | None, drop: list[int] | None) -
         raise InvalidInput.of("--drop", f"there is no proxy {min(unknown)} in the pool")
     kept = [{"id": proxy["id"]} for proxy in pool["proxies"] if proxy["id"] not in (drop or ())]
     return [*kept, *(given or ())]
-
-
-def _the_pool(client: Client, word: str) -> ProxyPool:
-    for pool in client.proxy_pools.every():
-        if pool["name"] == word or str(pool["id"]) == word:
-            return client.proxy_pools.get(pool["id"])
-    raise NotFound(f"there is no proxy pool {word!r}; `lamplighter proxy list` shows what there is")

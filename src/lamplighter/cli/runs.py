@@ -62,7 +62,7 @@ def start(
     """
     with connect() as client:
         owner = the_agent(client, agent)
-        first = client.start(owner["id"], options.settings())
+        first = client.start(owner["id"], options.settings(client))
         runs = _whole_set(client, owner, first)
         if not (wait or follow_log):
             _tell_started(owner, runs, json=json)

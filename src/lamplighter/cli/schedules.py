@@ -43,9 +43,9 @@ def add(
     """Give an agent a schedule: with --cron, --every, --at or --manual."""
     if not options.trigger_given():
         raise InvalidInput.of("", _NEEDS_TRIGGER)
-    body = options.body()
     with connect() as client:
         owner = the_agent(client, agent)
+        body = options.body(client)
         if name is None:
             name = options.words()
         made = client.create_schedule(owner["id"], {"name": name, "isEnabled": not disabled, **body})
@@ -73,7 +73,7 @@ def edit(
     with connect() as client:
         owner = the_agent(client, agent)
         old = the_schedule(client, owner, schedule)
-        body = {"name": name or old["name"], **options.body(old["timezone"])}
+        body = {"name": name or old["name"], **options.body(client, old["timezone"])}
         changed = client.update_schedule(owner["id"], old["id"], body)
     if json:
         as_json(changed)
@@ -137,7 +137,7 @@ def preview(
     """Show when a schedule with these options would fire. Nothing is stored."""
     if not options.trigger_given():
         raise InvalidInput.of("", _NEEDS_TRIGGER)
-    body: dict[str, Any] = {**options.body(), "count": count}
+    body: dict[str, Any] = {**options.timing(), "count": count}
     if after is not None:
         body["after"] = parse_moment(
             after, zone_of(options.timezone or "UTC"), SystemClock().now(), "--after"

@@ -10,10 +10,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from lamplighter.client import Agent, Client, Run, Schedule, is_local
+from lamplighter.client.groups import ServerGroup
+from lamplighter.client.proxies import ProxyPool, ProxyPoolSums
 from lamplighter.errors import InvalidInput, NotFound
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-Named = TypeVar("Named", Agent, Schedule)
+Named = TypeVar("Named", Agent, Schedule, ProxyPoolSums, ServerGroup)
 
 AgentWord = Annotated[
     str, typer.Argument(metavar="AGENT", help="Id, name, or the beginning of a name that fits only one.")
@@ -94,6 +96,18 @@ def the_run(client: Client, agent: Agent, number: int | None) -> Run:
     return newest[0]
 
 
+def the_pool(client: Client, word: str) -> ProxyPool:
+    """The proxy pool that ``word`` names."""
+    where = "`lamplighter proxy list` shows what there is"
+    return client.proxy_pools.get(_named_or_id(client.proxy_pools.every(), word, "proxy pool", where)["id"])
+
+
+def the_group(client: Client, word: str) -> ServerGroup:
+    """The server group that ``word`` names."""
+    where = "`lamplighter group list` shows what there is"
+    return _named_or_id(client.server_groups.every(), word, "server group", where)
+
+
 def quoted(name: str) -> str:
     """``name`` as it is typed in a shell."""
     return shlex.quote(name)
@@ -110,6 +124,11 @@ def confirm(question: str, *, yes: bool) -> None:
 
 def _is_id(word: str) -> bool:
     return word.isascii() and word.isdigit()
+
+
+def _named_or_id(things: Sequence[Named], word: str, kind: str, where: str) -> Named:
+    by_id = [thing for thing in things if str(thing["id"]) == word]
+    return by_id[0] if by_id else _named(things, word, kind, where)
 
 
 def _named(things: Sequence[Named], word: str, kind: str, where: str) -> Named:

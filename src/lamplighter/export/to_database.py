@@ -5,8 +5,12 @@ that brings the records. So whatever happens, between the commit and our own not
 """
 
 import hashlib
+import os
+import socket
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote
@@ -35,11 +39,11 @@ def to_database(section: DestinationSection, delivery: Delivery, limits: Limits,
     """Bring the records into the table, unless it has this delivery already. Raises ``TryFailed``."""
     engine = _engine(section, limits)
     try:
-        with engine.begin() as c:
+        with engine.begin() as c, _cut_after(c, limits.whole):
             _lock(c, DELIVERIES)
             deliveries = _deliveries(section)
             deliveries.create(c, checkfirst=True)
-        with engine.begin() as c:
+        with engine.begin() as c, _cut_after(c, limits.whole):
             _lock(c, f"{DELIVERIES} {section.table}")
             if not _is_there(c, deliveries, section, delivery):
                 values = {
@@ -186,6 +190,23 @@ def _postgresql(section: DestinationSection, limits: Limits) -> Callable[[], Any
         return connection
 
     return connect
+
+
+@contextmanager
+def _cut_after(c: sa.Connection, seconds: float) -> Iterator[None]:
+    """End the connection when a try takes too long: a server that hangs says nothing by itself."""
+    connection: Any = c.connection.driver_connection
+    if isinstance(connection, sqlite3.Connection):
+        yield
+        return
+    with socket.socket(fileno=os.dup(connection.pgconn.socket)) as wire:
+        timer = threading.Timer(seconds, wire.shutdown, [socket.SHUT_RDWR])
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
 
 
 def _lock(c: sa.Connection, name: str) -> None:

@@ -15,8 +15,8 @@ from lamplighter.planner.due_times import (
 )
 from lamplighter.planner.firing import LATE_AFTER, Entry, Plan, plan_due, settle_before_change
 from lamplighter.planner.keeping import limits_of_agent, too_old_before
-from lamplighter.planner.serving import WAITS_FOR_GROUP, runs_will_wait_for_group, waits_for_group
 from lamplighter.planner.rotation import Pick, ProxyUse, checked, noted, pick, rest_until
+from lamplighter.planner.serving import WAITS_FOR_GROUP, runs_will_wait_for_group, waits_for_group
 from lamplighter.planner.starting import (
     LEASE,
     Admission,

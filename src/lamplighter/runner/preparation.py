@@ -138,4 +138,7 @@ def _environment(attempt: Attempt, python: Path) -> dict[str, str]:
         own["LAMPLIGHTER_SNAPSHOTS"] = str(folder.snapshots)
     plan = proxies.plan(shop.db, shop.vault, run, shop.clock.now(), _chance)
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return passed_on | own | ({} if plan is None else plan.write(folder))
+    if plan is None:
+        return passed_on | own
+    attempt.say(plan.describe())
+    return passed_on | own | plan.write(folder)

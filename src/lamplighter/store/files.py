@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from lamplighter.model import RunFile
 from lamplighter.store.tables import run_files
 
-
 # A log gets another name when a later attempt has the newest one.
 _MAY_CHANGE = (run_files.c.name, run_files.c.file_type, run_files.c.size, run_files.c.created)
 

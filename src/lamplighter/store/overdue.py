@@ -151,11 +151,14 @@ def _select(rule: NotificationRule) -> sa.Select[Any]:
 
 
 def _allowed_milliseconds(rule: NotificationRule) -> sa.ColumnElement[int]:
-    return (schedules.c.jitter_seconds + rule.within_seconds) * 1000
+    # In 64 bits: the numbers of PostgreSQL have 32 unless said.
+    return (schedules.c.jitter_seconds + sa.literal(rule.within_seconds, sa.BigInteger)) * sa.literal(
+        1000, sa.BigInteger
+    )
 
 
-def _milliseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // MILLISECOND
+def _milliseconds(moment: datetime) -> sa.ColumnElement[int]:
+    return sa.literal((moment - EPOCH) // MILLISECOND, sa.BigInteger)
 
 
 def _overdue(row: sa.RowMapping, rule: NotificationRule, outcome: Outcome | None) -> Overdue:

@@ -16,7 +16,6 @@ from lamplighter.http.api.shapes import (
 from lamplighter.model import Schedule
 from lamplighter.service.requests import PreviewRequest, ScheduleRequest, Time, Until
 
-
 router = APIRouter(tags=["schedules"])
 
 
