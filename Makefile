@@ -43,7 +43,7 @@ $(VENV)/.demo-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,notifications,parquet,postgresql,s3,dev]'
 	@touch $@ $(VENV)/.demo-ready
 
 .PHONY: help demo test check docs bench clean

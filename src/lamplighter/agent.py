@@ -377,7 +377,7 @@ class Snapshots:
         try:
             name = self._write(_file_name(url, status), data)
         except OSError as error:
-            self._tell_once(f"A page cannot be kept in snapshots: {error}")
+            self._tell_once(f"A page cannot be kept in snapshots: {error.strerror}")
             return None
         self._counts[kind] += 1
         self._bytes += len(data)
@@ -389,13 +389,16 @@ class Snapshots:
         self._folder.mkdir(parents=True, exist_ok=True)
         while True:
             self._number += 1
-            name = f"{self._number:04d}{ending}"
+            path = self._folder / f"{self._number:04d}{ending}"
             try:
-                with (self._folder / name).open("xb") as file:
+                with path.open("xb") as file:
                     file.write(data)
             except FileExistsError:
                 continue
-            return name
+            except OSError:
+                path.unlink(missing_ok=True)  # half a page is none
+                raise
+            return path.name
 
     def _tell_once(self, text: str) -> None:
         if text not in self._told:

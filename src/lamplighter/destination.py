@@ -115,8 +115,8 @@ class DestinationSection(BaseModel):
         host = address.netloc.rpartition("@")[2]
         if self.place is Place.WEBHOOK:
             return f"{address.scheme}://{host}"
-        table = f", table {self.table}" if self.place is Place.DATABASE else ""
-        return f"{address.scheme}://{host}{address.path}{table}"
+        table = f"table {self.table} of " if self.place is Place.DATABASE else ""
+        return f"{table}{address.scheme}://{host}{address.path}"
 
     def without_secrets(self, text: str) -> str:
         """``text`` with stars for everything of this destination that not everybody may read."""

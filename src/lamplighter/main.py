@@ -30,6 +30,7 @@ from lamplighter.loop import Loop
 from lamplighter.messenger import Messenger
 from lamplighter.notifier import Notifier
 from lamplighter.pruner import Pruner
+from lamplighter.runner import unused_environments
 from lamplighter.runner.attempt import Workshop
 from lamplighter.runner.combining import combine_once
 from lamplighter.runner.environments import Environments
@@ -111,6 +112,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     )
     loops = [Loop("combiner", clock, partial(combine_once, shop)), notifier]
     loops.append(pruning)
+    loops.append(Loop("environments", clock, partial(unused_environments.remove_once, shop)))
     return House(settings, db, engine, pool, loops, services, new_key)
 
 

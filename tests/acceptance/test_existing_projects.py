@@ -1,8 +1,9 @@
 """Scrapy projects as people have them, unchanged, on the oldest and the newest Scrapy that is supported.
 
 Each is deployed as its folder in ``tests/projects`` is. Only for the oldest Scrapy, and where a project has
-requirements, ``agent.toml`` gets requirements with the version to be tested. All runs are started at once, when
-the first test wants one of them.
+requirements, ``agent.toml`` gets requirements with the version to be tested. Each is run twice: as it is, and
+with what a schedule can add, a pool of proxies and kept pages. All runs are started at once, when the first
+test wants one of them.
 """
 
 import gzip
@@ -25,8 +26,23 @@ from running_server import TERMINAL, RunningServer
 FOLDER = Path(__file__).parents[1] / "projects"
 COMPLETED, SUCCESS = 9, 10
 PATIENCE = 300.0  # seconds for all of them, with the downloads of two environments
-AGES = {"oldest": "oldest", "newest": "newest", "oldest proxied": "oldest", "newest proxied": "newest"}
-VERSIONS = {"oldest": "2.13.4", "newest": importlib.metadata.version("scrapy")}
+OLDEST, NEWEST = "2.13.4", importlib.metadata.version("scrapy")
+
+
+@dataclass(frozen=True)
+class Way:
+    """A version of Scrapy, and whether the site is behind a proxy and its pages are kept."""
+
+    scrapy: str
+    proxied: bool
+
+
+WAYS = {
+    "oldest": Way(OLDEST, proxied=False),
+    "newest": Way(NEWEST, proxied=False),
+    "oldest proxied": Way(OLDEST, proxied=True),
+    "newest proxied": Way(NEWEST, proxied=True),
+}
 # Besides Scrapy; one list for all, so that there is one environment for each version.
 LIBRARIES = ["attrs", "pillow", "pydantic", "scrapy-playwright"]
 # What is deployed, under which name: the project's folder, and the spider if it has several.
@@ -73,8 +89,16 @@ class Ended:
     @property
     def files(self) -> dict[str, int]:
         """The files that it left, by name, with their ids."""
+        return self._files("File")
+
+    @property
+    def snapshots(self) -> dict[str, int]:
+        """The pages that were kept, in the same way."""
+        return self._files("Snapshot")
+
+    def _files(self, kind: str) -> dict[str, int]:
         found = self.server.call("GET", f"{self.path}/files")
-        return {file["name"]: file["id"] for file in found if file["fileType"] == "File"}
+        return {file["name"]: file["id"] for file in found if file["fileType"] == kind}
 
     def file(self, name: str) -> bytes:
         answer = self.server.http.get(f"{self.path}/file/{self.files[name]}/download", follow_redirects=True)
@@ -97,7 +121,7 @@ class Started:
         self._deadline = time.monotonic() + PATIENCE
 
     def _start(self, name: str, way: str, given: dict[str, Any]) -> dict[str, Any]:
-        body = {"name": f"{name}, {way}", "files": files_of(*AGENTS[name], AGES[way])}
+        body = {"name": f"{name}, {way}", "files": files_of(*AGENTS[name], WAYS[way].scrapy)}
         agent = self._server.call("POST", "/agent", body, expect=201)["id"]
         started: dict[str, Any] = self._server.call("POST", f"/agent/{agent}/start", given, expect=202)
         return started
@@ -111,11 +135,11 @@ class Started:
             run = self._server.status(run["configId"], run["id"])
         found = Ended(self._server, run)
         assert run["status"] in (COMPLETED, SUCCESS), f"{run['message']}\n{found.log}"
-        assert f"Scrapy {VERSIONS[AGES[way]]} started" in found.log
+        assert f"Scrapy {WAYS[way].scrapy} started" in found.log
         return found
 
 
-def files_of(project: str, spider: str | None, age: str) -> dict[str, str]:
+def files_of(project: str, spider: str | None, version: str) -> dict[str, str]:
     """The files of a project as they are deployed."""
     folder = FOLDER / project
     files = {
@@ -125,10 +149,10 @@ def files_of(project: str, spider: str | None, age: str) -> dict[str, str]:
     }
     manifest = tomllib.loads(files.get("agent.toml", ""))
     agent = manifest.setdefault("agent", {})
-    if spider is not None and (agent or age == "oldest"):
+    if spider is not None and (agent or version == OLDEST):
         agent["spider"] = spider
-    if "requirements" in agent or age == "oldest":
-        agent["requirements"] = [f"scrapy=={VERSIONS[age]}", *LIBRARIES]
+    if "requirements" in agent or version == OLDEST:
+        agent["requirements"] = [f"scrapy=={version}", *LIBRARIES]
     if agent:
         files["agent.toml"] = as_toml(manifest)
     return files
@@ -167,10 +191,10 @@ def started(server: RunningServer, nursery: Nursery, proxy: HttpProxy) -> Starte
         "proxyPoolId": pool,
         "logMode": "TextAndHtml",
     }
-    return Started(server, {way: proxied if "proxied" in way else directly for way in AGES})
+    return Started(server, {way: proxied if WAYS[way].proxied else directly for way in WAYS})
 
 
-@pytest.fixture(params=list(AGES))
+@pytest.fixture(params=list(WAYS))
 def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -181,7 +205,7 @@ def test_no_project_knows_of_lamplighter() -> None:
 
 
 def test_a_classic_project_with_loaders_and_pipelines_that_drop_and_enrich(
-    started: Started, age: str
+    started: Started, way: str
 ) -> None:
     ended = started.ended("classic", way)
     assert ended.column("name") == [plant.name for plant in FOR_SALE]
@@ -198,6 +222,7 @@ def test_a_classic_project_with_loaders_and_pipelines_that_drop_and_enrich(
     assert sorted(ended.file("names.txt").decode().split("\n")[:-1]) == [plant.name for plant in FOR_SALE]
     assert ended.run["dataCount"] == len(FOR_SALE)
     assert ended.run["errorCount"] == 0
+    assert bool(ended.snapshots) == WAYS[way].proxied
 
 
 def test_feeds_of_the_project_are_written_beside_the_records_and_kept(started: Started, way: str) -> None:
@@ -322,7 +347,7 @@ def test_start_requests_errbacks_deferreds_and_another_reactor(started: Started,
     ended = started.ended("old style", way)
     found = [(record["kind"], record["name"]) for record in ended.records]
     assert sorted(found) == [
-        ("failure", "refused"),
+        ("failure", "http://127.0.0.1:9/"),
         ("plant", NAMES[4]),
         ("plant", NAMES[5]),
         ("row", NAMES[8]),

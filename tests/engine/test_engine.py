@@ -11,7 +11,6 @@ from lamplighter.errors import Unavailable
 from lamplighter.model import CatchUp, Fire, RunSettings, RunStatus
 from lamplighter.service.health import Health
 from lamplighter.store import agents, fires, groups, runs, schedules
-
 from lamplighter.store.database import Database
 from lamplighter.store.tables import schedules as table
 from store_rows import NOON, make_agent, make_schedule, make_server, start_set

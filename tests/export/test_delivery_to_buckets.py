@@ -1,11 +1,19 @@
 """Delivery to an object store, against a real S3 server."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from export_places import BOOKS, Bucket, Receiver, Told, a_delivery, free_port, to
+from export_places import BOOKS, Bucket, Receiver, Told, a_delivery, free_port, s3_server, to
 
 from lamplighter.export.delivery import DeliveryFailed
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Bucket]:
+    """A real S3 server."""
+    with s3_server() as server:
+        yield server
 
 
 def test_the_objects_get_names_of_agent_day_and_run_below_the_prefix(tmp_path: Path, s3: Bucket) -> None:

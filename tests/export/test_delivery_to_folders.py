@@ -14,6 +14,7 @@ from export_places import BOOKS, NOON, Told, a_delivery, to
 from lamplighter.export.delivery import DeliveryFailed
 from lamplighter.export.records import read_records
 from running_server import eventually
+from small_disk import small_disk
 
 
 def files_in(folder: Path) -> list[str]:
@@ -104,6 +105,14 @@ def test_a_disk_that_becomes_full_leaves_nothing_half_written(tmp_path: Path) ->
     assert "File too large" in done
     assert files_in(tmp_path / "out") == ["latest.jsonl"]
     assert (tmp_path / "out/latest.jsonl").read_text() == "of yesterday"
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    delivery = a_delivery(tmp_path / "run", [{"n": number, "x": "x" * 1000} for number in range(5_000)])
+    with small_disk(tmp_path / "out", mib=2):
+        with pytest.raises(DeliveryFailed, match="No space left on device"):
+            Told().deliver(delivery, to(tmp_path / "out", formats=["jsonl"]))
+        assert files_in(tmp_path / "out") == []
 
 
 def run_program(program: str, folder: Path) -> str:

@@ -69,7 +69,7 @@ def test_a_receiver_that_is_not_ready_gets_the_same_delivery_again(tmp_path: Pat
     assert len({request.headers["Idempotency-Key"] for request in receiver.requests}) == 1
     assert [len(request.body) for request in receiver.requests] == [len(receiver.requests[0].body)] * 3
     assert told.lines[0].endswith(
-        "failed: it answered 500 Internal Server Error: what the receiver says; the next one in 1 seconds"
+        "failed, the next one is in 1 s: it answered 500 Internal Server Error: what the receiver says"
     )
 
 

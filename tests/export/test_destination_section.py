@@ -81,6 +81,13 @@ def test_a_refusal_tells_no_credentials() -> None:
     assert "hunter22" not in str(refused.value)
 
 
+def test_a_secret_that_makes_no_valid_address_is_not_told() -> None:
+    section = to("${secret:DB}", table="t")
+    with pytest.raises(ValueError, match="no place") as refused:
+        DestinationSection.model_validate(section.model_dump() | {"to": "oracle://me:hunter22@host"})
+    assert "hunter22" not in str(refused.value)
+
+
 def test_what_opens_a_destination_is_neither_in_its_repr_nor_in_its_title() -> None:
     database = to("postgresql://me:hunter%3222@host/shop?password=hunter33", table="books")
     hook = to(
@@ -88,7 +95,7 @@ def test_what_opens_a_destination_is_neither_in_its_repr_nor_in_its_title() -> N
     )
     bucket = to("s3://b/p", access_key="hunter22", secret_key="hunter33")
     assert (database.title, hook.title, bucket.title) == (
-        "postgresql://host/shop, table books",
+        "table books of postgresql://host/shop",
         "https://host",
         "s3://b/p",
     )

@@ -49,6 +49,7 @@ PROPERTIES: dict[str, tuple[type, ...]] = {
     "dstOverlap": (str,),
     "excludedDates": (list,),
     "problem": (str, type(None)),
+    "warnings": (list,),
 }
 
 
@@ -194,6 +195,7 @@ def test_every_property_has_its_default(server: RunningServer, path: str) -> Non
         "dstOverlap": "first",
         "excludedDates": [],
         "problem": None,
+        "warnings": [],
     }
     assert {name: schedule[name] for name in defaults} == defaults
 

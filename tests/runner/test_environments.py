@@ -17,6 +17,7 @@ import lamplighter.agent
 from lamplighter.runner.environments import EnvironmentAbandoned, EnvironmentFailed, Environments
 from package_index import PackageIndex, wheel
 from running_server import eventually
+from small_disk import small_disk
 
 LONG_AGO = timedelta(days=30)
 SERVER = """
@@ -245,19 +246,13 @@ def test_a_full_disk_is_a_clear_failure_and_leaves_nothing_half_done(
     index: PackageIndex, tmp_path: Path
 ) -> None:
     index.add("heavy", "1.0", size=2 * 1024**2)
-    small = tmp_path / "small"
-    small.mkdir()
-    # A disk of its own, which only the child sees and which is gone with it.
-    script = (
-        'mount -t tmpfs -o size=1m small "$2" && "$0" -c "$1" "$2/environments" heavy; ls "$2/environments"'
-    )
-    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
-    command = [*alone, sys.executable, SERVER, str(small)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "EnvironmentFailed: the environment could not be built" in told.stderr
-    assert "No space left on device" in told.stderr.splitlines()[-1]
-    kept = [Path(name).suffix for name in told.stdout.splitlines()[-3:]]
-    assert sorted(kept) == ["", ".lock", ".log"], told.stdout  # uv's cache, the lock and the log
+    with small_disk(tmp_path / "environments", mib=1):
+        environments = Environments(tmp_path / "environments")
+        with pytest.raises(EnvironmentFailed, match="No space left on device"):
+            environments.ready(["heavy"], silent, always)
+        place = environments.place(["heavy"])
+        assert not place.exists()
+        assert "No space left" in place.with_suffix(".log").read_text()
 
 
 # -- stopping and crashing -----------------------------------------------------------------------------------

@@ -101,10 +101,20 @@ def test_silence_is_the_proxys_fault_when_hosts_differ_or_it_never_worked() -> N
     assert [doubts.at_proxy(1, "a"), doubts.at_proxy(1, "a"), doubts.at_proxy(1, "b")] == [False, False, True]
 
 
+def test_a_proxy_that_works_again_has_no_failures_of_its_own_in_a_row() -> None:
+    accounts = Accounts()
+    accounts.fail(1, "a", 1, "refused", at_proxy=True)
+    accounts.fail(1, "b", 1, "HTTP 403", at_proxy=False)
+    accounts.fail(2, "a", 1, "refused", at_proxy=True)
+    accounts.succeed(1, "c", 1)
+    rows = {(entry["id"], entry["host"]): entry["failuresInRow"] for entry in accounts.told()}
+    assert rows == {(1, "a"): 0, (1, "b"): 1, (1, "c"): 0, (2, "a"): 1}
+
+
 def test_the_accounts_of_very_many_hosts_are_added_up() -> None:
     accounts = Accounts()
     for number in range(MOST_ACCOUNTS + 50):
-        accounts.of(1, f"host{number}").succeed(1)
+        accounts.succeed(1, f"host{number}", 1)
     told = accounts.told()
     assert len(told) == MOST_ACCOUNTS + 1
     assert (told[-1]["host"], told[-1]["requests"]) == ("*", 50)

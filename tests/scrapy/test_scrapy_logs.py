@@ -1,5 +1,6 @@
 """The level filters the log, and nothing else."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -114,9 +115,10 @@ def test_what_the_project_has_configured_for_its_log_obeys_the_level_too(
 
 
 def test_the_levels_of_scrapys_own_loggers_are_filtered_too(tmp_path: Path) -> None:
-    attributes = (
-        "start_urls = ['http://127.0.0.1:9/', 'data:,good']\ncustom_settings = {'RETRY_ENABLED': False}"
-    )
-    folder = project(tmp_path / "bundle", spider('yield {"n": 1}', attributes=attributes))
-    assert "Error downloading" in run(folder, level="Error").log
-    assert run(folder, level="Fatal").log == ""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+        attributes = f"start_urls = [{address!r}, 'data:,good']\ncustom_settings = {{'RETRY_ENABLED': False}}"
+        folder = project(tmp_path / "bundle", spider('yield {"n": 1}', attributes=attributes))
+        assert "Error downloading" in run(folder, level="Error").log
+        assert run(folder, level="Fatal").log == ""

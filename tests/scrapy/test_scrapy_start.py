@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scrapy_child_run import BOOKSHOP, project, run, spider, write
+from scrapy_child_run import BOOKSHOP, CHILD, project, run, spider, write
 
 from lamplighter.demo.site import BookShop
 
@@ -43,6 +43,20 @@ def test_a_project_above_the_bundle_is_not_the_agents(tmp_path: Path) -> None:
 def test_the_modules_beside_the_child_cannot_be_imported(tmp_path: Path) -> None:
     body = 'import importlib.util as u\nyield {"found": u.find_spec("scrapy_child") is not None}'
     assert run(write(tmp_path / "bundle", {"spider.py": spider(body)})).records == [{"found": False}]
+
+
+def test_modules_of_the_project_may_have_any_name_and_see_nothing_of_ours(tmp_path: Path) -> None:
+    names = ["records", "report", "proxies", "crawling", "evidence", "agent", "runner", "lamplighter"]
+    body = """
+        ours = {name.partition(".")[0] for name in sys.modules if "lamplighter" in name}
+        yield {"words": [module.WORD for module in modules], "ours": sorted(ours), "path": sys.path}
+    """
+    top = f"import importlib, sys\nmodules = [importlib.import_module(name) for name in {names!r}]"
+    files = {f"{name}.py": f"WORD = {name!r}" for name in names}
+    (record,) = run(write(tmp_path / "bundle", files | {"spider.py": spider(body, top=top)})).records
+    assert record["words"] == names
+    assert record["ours"] == ["_lamplighter", "lamplighter"], "the second is the project's own"
+    assert not [path for path in record["path"] if path.startswith(str(CHILD.parent))]
 
 
 def test_modules_beside_the_spider_can_be_imported(tmp_path: Path) -> None:

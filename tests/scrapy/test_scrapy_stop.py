@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from proxy_plans import plan
 from scrapy_child_run import finish, project, spider, start, write
 
 from lamplighter.demo.site import BookShop
+from local_sites import Site
+from recording_proxies import SocksProxy
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,23 @@ def test_the_spider_and_its_feeds_are_closed_and_no_further_row_starts(
     assert outcome.log.count("Spider opened") == 1
     assert 1 <= len(outcome.records) == outcome.report["counts"]["records"]
     assert len((folder / "out.jsonl").read_text().splitlines()) == len(outcome.records)
+
+
+def test_a_stop_ends_the_bridge_to_the_proxies_as_well(tmp_path: Path) -> None:
+    source = spider(
+        'self.logger.info("one more")\nyield {"n": 1}\nyield response.follow("/", dont_filter=True)',
+        attributes="start_urls = ['http://shop.test/']",
+    )
+    with Site() as site, SocksProxy(routes={"shop.test": site.port}) as proxy:
+        folder = project(tmp_path / "bundle", source)
+        process = start(folder, **plan(tmp_path, proxy))
+        log = read_until(process, "one more")
+        process.send_signal(signal.SIGTERM)
+        outcome = finish(process, folder, log)
+    assert outcome.status == 0
+    assert outcome.report["finishReason"] == "shutdown"
+    assert outcome.report["proxies"][0]["requests"] >= 1
+    assert "Traceback" not in outcome.log
 
 
 def test_a_second_signal_ends_it_at_once_and_the_report_says_so(tmp_path: Path, shop: BookShop) -> None:

@@ -18,7 +18,7 @@ from lamplighter.cli.session import (
 )
 from lamplighter.cli.times import lasting, parse_seconds, shown
 from lamplighter.client import Client
-from lamplighter.client.notifications import Notification
+from lamplighter.client.notifications import Notification, NotificationMessage
 from lamplighter.errors import InvalidInput, NotFound
 
 app = typer.Typer()
@@ -154,26 +154,7 @@ def show(notification: NotificationWord, json: Json = False) -> None:
             ("Changed", shown(found["updated"])),
         ]
     )
-    rows = [
-        [
-            m["id"],
-            shown(m["created"]),
-            m["event"],
-            m["target"],
-            shown(m["sent"]),
-            m["tries"],
-            m["title"],
-            m["error"],
-        ]
-        for m in messages
-    ]
-    if rows:
-        say()
-        table(
-            ["ID>", "CREATED", "EVENT", "TO", "SENT", "TRIES>", "TITLE", "ERROR"],
-            rows,
-            wraps=["TITLE", "ERROR"],
-        )
+    _show_messages(messages)
 
 
 @app.command("test")
@@ -200,6 +181,27 @@ def remove(notification: NotificationWord, yes: Yes = False) -> None:
         confirm(f"Remove notification {found['id']} ({found['name']})?", yes=yes)
         client.notifications.delete(found["id"])
     say(f"Notification {found['id']} ({found['name']}) is removed.")
+
+
+def _show_messages(messages: list[NotificationMessage]) -> None:
+    if not messages:
+        return
+    rows = [
+        [
+            m["id"],
+            shown(m["created"]),
+            m["event"],
+            m["target"],
+            shown(m["sent"]),
+            m["tries"],
+            m["title"],
+            m["error"],
+        ]
+        for m in messages
+    ]
+    say()
+    columns = ["ID>", "CREATED", "EVENT", "TO", "SENT", "TRIES>", "TITLE", "ERROR"]
+    table(columns, rows, wraps=["TITLE", "ERROR"])
 
 
 def _body(

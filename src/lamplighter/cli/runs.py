@@ -12,6 +12,7 @@ from lamplighter.cli.options import RunOptions, takes
 from lamplighter.cli.output import (
     as_json,
     clean,
+    counted,
     facts,
     hint,
     on_terminal,
@@ -103,8 +104,9 @@ def _tell_end(owner: Agent, run: Run) -> None:
     for warning in run["warnings"]:
         warn(warning)
     name = quoted(owner["name"])
-    if run["status"] in SUCCEEDED and run["dataCount"]:
-        hint(f"`lamplighter run records {name} {run['id']}` shows its {run['dataCount']} records")
+    records = max(run["dataCount"], run["exportCount"])  # its own, or with those of the rest of its set
+    if run["status"] in SUCCEEDED and records:
+        hint(f"`lamplighter run records {name} {run['id']}` shows {counted(records, 'record')}")
     elif run["status"] == _FAILURE:
         hint(f"`lamplighter run evidence {name} {run['id']}` shows what explains it")
     elif run["status"] not in SUCCEEDED:

@@ -106,8 +106,8 @@ class _Courier:
                     return reason if number == 1 else f"{reason} (tried {number} times)"
                 seconds = pause if failed.wait is None else failed.wait
                 self._say(
-                    f"try {number} of {len(waits) + 1} to deliver to {section.title} failed: {reason};"
-                    f" the next one in {seconds:g} seconds"
+                    f"try {number} of {len(waits) + 1} to deliver to {section.title} failed,"
+                    f" the next one is in {seconds:g} s: {reason}"
                 )
                 self._pass_the_time(seconds)
             else:

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lamplighter.model import Agent, AgentVersion, RunStatus
-from lamplighter.store.tables import agent_versions, agents, runs, spaces, users
+from lamplighter.model import ACTIVE, Agent, AgentVersion, RunStatus
+from lamplighter.store.tables import agent_versions, agents, parallel_sets, runs, spaces, users
 
 
 def insert(c: sa.Connection, values: Mapping[str, Any]) -> int:
@@ -77,6 +77,19 @@ def definition(c: sa.Connection, agent_id: int, version: int) -> tuple[str, dict
     )
     row = c.execute(query).one_or_none()
     return None if row is None else (row.bundle, row.manifest)
+
+
+def manifests_of_active_runs(c: sa.Connection) -> list[dict[str, Any]]:
+    """The manifest of every version that a run is going with, or is going to."""
+    statuses = sa.text(f"runs.status IN ({', '.join(str(status.value) for status in sorted(ACTIVE))})")
+    of_sets = sa.select(parallel_sets.c.agent_id, parallel_sets.c.agent_version)
+    active = of_sets.join(runs, runs.c.set_id == parallel_sets.c.id).where(statuses).distinct().subquery()
+    query = sa.select(agent_versions.c.manifest).join(
+        active,
+        (active.c.agent_id == agent_versions.c.agent_id)
+        & (active.c.agent_version == agent_versions.c.version),
+    )
+    return list(c.execute(query).scalars())
 
 
 def default_space(c: sa.Connection) -> int:

@@ -52,21 +52,7 @@ def _in_ledger(
 ) -> Iterator[Overdue]:
     due = sa.type_coerce(fires.c.due, sa.BigInteger)
     allowed = _allowed_milliseconds(rule)
-    deadline = due + allowed
-    of_fire = sa.select(runs.c.id).join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
-    of_fire = of_fire.where(parallel_sets.c.fire_id == fires.c.id)
-    was_taken = runs.c.attempt > 0
-    # A later attempt, or a restart, says nothing of when the first one began: it is taken to have been in time.
-    in_time = sa.or_(
-        runs.c.start_time.is_(None),
-        runs.c.attempt > 1,
-        sa.type_coerce(runs.c.start_time, sa.BigInteger) <= deadline,
-    )
-    has_runs = of_fire.exists()
-    begun = of_fire.where(
-        sa.or_(runs.c.status == RunStatus.STOPPED.value, sa.and_(was_taken, in_time))
-    ).exists()
-    queues = sa.and_(has_runs, ~of_fire.where(was_taken).exists())
+    waits, none_begun = _of_its_runs(due + allowed)
     query = (
         _select(rule)
         .add_columns(
@@ -76,7 +62,7 @@ def _in_ledger(
             fires.c.outcome,
             fires.c.reason,
             fires.c.decided,
-            queues.label("queues"),
+            waits.label("queues"),
         )
         .join(fires, fires.c.schedule_id == schedules.c.id)
         .where(
@@ -84,9 +70,8 @@ def _in_ledger(
             due <= _milliseconds(now) - allowed,
             sa.or_(
                 fires.c.outcome.in_([Outcome.SKIPPED.value, Outcome.MERGED.value]),
-                sa.type_coerce(fires.c.decided, sa.BigInteger) > deadline,
-                # A fire without any run had some, which were removed since.
-                sa.and_(has_runs, ~begun),
+                sa.type_coerce(fires.c.decided, sa.BigInteger) > due + allowed,
+                none_begun,
             ),
         )
         .order_by(fires.c.due)
@@ -94,6 +79,28 @@ def _in_ledger(
     )
     for row in c.execute(query).mappings():
         yield _overdue(row, rule, Outcome(row["outcome"]))
+
+
+def _of_its_runs(
+    deadline: sa.ColumnElement[int],
+) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Whether a fire has runs and no server has taken any; and whether it has and none had begun by ``deadline``.
+
+    A fire without runs had some, which were removed since.
+    """
+    of_fire = sa.select(runs.c.id).join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
+    of_fire = of_fire.where(parallel_sets.c.fire_id == fires.c.id)
+    was_taken = runs.c.attempt > 0
+    # A later attempt, or a restart, says nothing of when the first one began: it is taken to have been in time.
+    in_time = sa.or_(
+        runs.c.start_time.is_(None),
+        runs.c.attempt > 1,
+        sa.type_coerce(runs.c.start_time, sa.BigInteger) <= deadline,
+    )
+    stopped = runs.c.status == RunStatus.STOPPED.value
+    begun = of_fire.where(sa.or_(stopped, sa.and_(was_taken, in_time)))
+    waits = sa.and_(of_fire.exists(), ~of_fire.where(was_taken).exists())
+    return waits, sa.and_(of_fire.exists(), ~begun.exists())
 
 
 def _undecided(

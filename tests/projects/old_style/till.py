@@ -5,7 +5,7 @@ from twisted.internet import defer, reactor, task
 
 
 class TillSpider(Spider):
-    """As spiders were written for years, with start() added later: errbacks, Deferreds and a signal that adds work."""
+    """As spiders were written for years, with start() added later: errbacks, Deferreds, work added when idle."""
 
     name = "till"
     custom_settings = {
@@ -42,7 +42,7 @@ class TillSpider(Spider):
             yield {"kind": "row", "name": name}
 
     def failed(self, failure):
-        yield {"kind": "failure", "name": "refused" if "ConnectionRefused" in failure.type.__name__ else str(failure)}
+        yield {"kind": "failure", "name": failure.request.url}
 
     def idle(self):
         if not self.refilled:

@@ -9,14 +9,14 @@ from scrapy.http import Response, TextResponse
 from scrapy.responsetypes import responsetypes
 
 BLOCK_PAGES = (
-    "Just a moment...</title>",
-    "Attention Required! | Cloudflare",
-    "cf-browser-verification",
-    "Request unsuccessful. Incapsula",
-    "_Incapsula_Resource",
-    "px-captcha",
-    "geo.captcha-delivery.com",
-    "Pardon Our Interruption",
+    b"Just a moment...</title>",
+    b"Attention Required! | Cloudflare",
+    b"cf-browser-verification",
+    b"Request unsuccessful. Incapsula",
+    b"_Incapsula_Resource",
+    b"px-captcha",
+    b"geo.captcha-delivery.com",
+    b"Pardon Our Interruption",
 )
 
 
@@ -35,9 +35,10 @@ def text_of(response: Response, most: int) -> str | None:
     return None
 
 
-def looks_blocked(text: str) -> bool:
+def looks_blocked(response: Response) -> bool:
     """Whether a page that claims to be a good one is one of the well-known walls against robots."""
-    return any(mark in text[:20_000] for mark in BLOCK_PAGES)
+    beginning = response.body[:20_000]
+    return any(mark in beginning for mark in BLOCK_PAGES)
 
 
 def _decompressed(response: Response, most: int) -> Response:

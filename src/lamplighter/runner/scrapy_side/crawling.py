@@ -71,6 +71,7 @@ class Run:
         self._records = Records(os.environ.get("LAMPLIGHTER_RECORDS"))
         self.evidence = Evidence(os.environ.get("LAMPLIGHTER_EVIDENCE"))
         self.report = Report(os.environ.get("LAMPLIGHTER_REPORT"), self._records, self.evidence)
+        self._pages = Pages(None, self.evidence)
         self._proxies: Proxies | None = None
         level = log_level()
         self._keeper = LevelKeeper(level) if level else None
@@ -97,7 +98,8 @@ class Run:
             keep_log_file(own, settings["LOG_LEVEL"])
         self.report.listen()
         folder = os.environ.get("LAMPLIGHTER_SNAPSHOTS")
-        self._pages = Pages(Snapshots(folder, line_writer(own)) if folder else None, self.evidence)
+        if folder:
+            self._pages = Pages(Snapshots(folder, line_writer(own)), self.evidence)
         crawling = self._crawl(process, spider, rows)
         if isinstance(process, CrawlerProcess):
             pending: Any = Deferred.fromCoroutine(crawling)

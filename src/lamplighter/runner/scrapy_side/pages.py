@@ -40,15 +40,15 @@ class Pages:
     def _downloaded(self, response: Response, request: Request) -> None:
         if response.status < 400:
             return
-        self._evidence.failed(response)
+        if not _is_robots(request):  # a site without one is nothing special
+            self._evidence.failed(response)
         self._keep(response, request, "error", f"{_named(request)} answered {response.status}")
 
     def _received(self, response: Response, request: Request) -> None:
-        if self._snapshots is None or response.status >= 400 or request.url.endswith("/robots.txt"):
+        if self._snapshots is None or response.status >= 400 or _is_robots(request):
             return
         told = f"{_named(request)} answered {response.status}"
-        text = text_of(response, SNAPSHOT_BYTES) if response.headers.get("Content-Type") else None
-        if text is not None and looks_blocked(text):
+        if looks_blocked(response):
             self._keep(response, request, "error", f"{told} with what looks like a wall against robots")
         else:
             self._keep(response, request, "first", told)
@@ -87,6 +87,10 @@ class Pages:
             name = self._snapshots.keep(text, kind, told, url=request.url, status=response.status)
             if name:
                 self._kept[request] = name
+
+
+def _is_robots(request: Request) -> bool:
+    return request.url.endswith("/robots.txt")
 
 
 def _named(request: Request) -> str:

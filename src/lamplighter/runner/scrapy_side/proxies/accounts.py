@@ -38,8 +38,23 @@ class Accounts:
 
     def __init__(self) -> None:
         self._accounts: dict[tuple[int, str], Account] = {}
+        self._down: dict[int, list[Account]] = {}  # with a failure in a row that was the proxy's own fault
 
-    def of(self, proxy_id: int, host: str) -> Account:
+    def succeed(self, proxy_id: int, host: str, traffic: int) -> None:
+        """A request was answered: the proxy works, whatever it was that it did not do before."""
+        self._of(proxy_id, host).succeed(traffic)
+        for account in self._down.pop(proxy_id, []):
+            account.failures_in_row = 0
+
+    def fail(self, proxy_id: int, host: str, traffic: int, error: str, at_proxy: bool) -> None:
+        """A request was not answered, or turned away."""
+        account = self._of(proxy_id, host)
+        account.fail(traffic, error, at_proxy)
+        down = self._down.setdefault(proxy_id, []) if at_proxy else []
+        if not any(known is account for known in down):
+            down.append(account)
+
+    def _of(self, proxy_id: int, host: str) -> Account:
         """That of the host; when there are very many hosts, one for all the others."""
         if (proxy_id, host) not in self._accounts and len(self._accounts) >= MOST_ACCOUNTS:
             host = OTHER_HOSTS

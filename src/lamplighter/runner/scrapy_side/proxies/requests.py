@@ -68,6 +68,7 @@ class Proxies:
         self._uses: dict[Request, _Use] = {}
         self._failed: collections.OrderedDict[tuple[str, str], int] = collections.OrderedDict()
         self._of_environment = _addresses_of_environment()
+        self._has_browser = False
         self._of_browser: Proxy | None = None
         self._encoding = "latin-1"
 
@@ -83,6 +84,7 @@ class Proxies:
         handlers = own.getwithbase("DOWNLOAD_HANDLERS").values()
         if not any("scrapy_playwright" in str(handler) for handler in handlers):
             return {}
+        self._has_browser = True
         options = own.getdict("PLAYWRIGHT_LAUNCH_OPTIONS")
         if "proxy" in options:
             return {}
@@ -115,9 +117,8 @@ class Proxies:
     def _reached(self, request: Request) -> None:
         parts = urlsplit(request.url)
         host = parts.hostname or ""
-        if request.meta.get("playwright") and self._of_browser:
-            if "proxy" not in (request.meta.get("playwright_context_kwargs") or {}):
-                self._uses[request] = _Use(self._of_browser, host, time.monotonic(), _size(request), True)
+        if request.meta.get("playwright") and self._has_browser:
+            self._reached_browser(request, host)
             return
         if parts.scheme not in ("http", "https") or self._has_own(request):
             return
@@ -128,6 +129,13 @@ class Proxies:
         proxy = self._rotation.choose(host, time.monotonic(), avoid)
         self._uses[request] = _Use(proxy, host, time.monotonic(), _size(request), False)
         self._put(request, self._bridge.instead_of(proxy))
+
+    def _reached_browser(self, request: Request, host: str) -> None:
+        """The browser has its proxy already; the site would see every header of the request."""
+        if not self._has_own(request):
+            _take_off(request)
+        if self._of_browser and "proxy" not in (request.meta.get("playwright_context_kwargs") or {}):
+            self._uses[request] = _Use(self._of_browser, host, time.monotonic(), _size(request), True)
 
     def _has_own(self, request: Request) -> bool:
         """A proxy, or None for no proxy, that the project has set; Scrapy's from the environment is none."""
@@ -158,7 +166,7 @@ class Proxies:
             self._blame(use, blame, traffic)
         else:
             self._rotation.succeed(use.proxy, use.host)
-            self._accounts.of(use.proxy.id, use.host).succeed(traffic)
+            self._accounts.succeed(use.proxy.id, use.host, traffic)
         if response.status >= 400:
             self._remember(request, use.proxy)
         else:
@@ -181,14 +189,14 @@ class Proxies:
         if blame:
             self._blame(use, blame, use.size)
         else:
-            self._accounts.of(use.proxy.id, use.host).succeed(use.size)
+            self._accounts.succeed(use.proxy.id, use.host, use.size)
 
     def _blame(self, use: _Use, blame: Blame, traffic: int) -> None:
         at_proxy = blame.at_proxy
         if at_proxy is None:
             at_proxy = self._doubts.at_proxy(use.proxy.id, use.host)
         self._rotation.fail(use.proxy, ALL_HOSTS if at_proxy else use.host, use.began, time.monotonic())
-        self._accounts.of(use.proxy.id, use.host).fail(traffic, blame.error, at_proxy)
+        self._accounts.fail(use.proxy.id, use.host, traffic, blame.error, at_proxy)
 
     def _remember(self, request: Request, proxy: Proxy) -> None:
         """The next try for the same page goes another way, whoever makes it."""
