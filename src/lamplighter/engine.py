@@ -4,7 +4,6 @@ Each pass is one method ``…_once(now)``: fetch, decide (``planner``), write, i
 thread around them. Any number of engines may work on one database.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -13,6 +12,7 @@ import structlog
 
 from lamplighter import launch, lifecycle, planner
 from lamplighter.clock import Clock
+from lamplighter.loop import Loop
 from lamplighter.model import RunStatus
 from lamplighter.planner import LATE_AFTER, LEASE, WAITS_FOR_GROUP, Plan, waits_for_group
 from lamplighter.store import groups, runs, schedules, servers, sets
@@ -33,43 +33,18 @@ _LOOK_AT_GROUPS_EVERY = timedelta(seconds=2)
 _SHARE_OF_GROUPS = 0.02
 
 
-class Engine:
+class Engine(Loop):
     """The scheduler. ``on_runs_ready`` is called after a commit that may have made runs queue."""
 
     def __init__(self, db: Database, clock: Clock, on_runs_ready: Callable[[], None]) -> None:
+        super().__init__("scheduler", clock, self.pass_once)
         self._db = db
-        self._clock = clock
         self._on_runs_ready = on_runs_ready
-        self.last_good_pass = clock.now()
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
         self._last_backlog: datetime | None = None
         self._last_pass: datetime | None = None
         self._rescue_not_before: datetime | None = None
         self._groups_seen: datetime | None = None
         self._groups_next = clock.now()
-
-    def wake(self) -> None:
-        """Look at the schedules again now: one of them may have become due sooner."""
-        self._wake.set()
-
-    def stop(self) -> None:
-        """End ``run`` after the pass it is in."""
-        self._stopping.set()
-        self._wake.set()
-
-    def run(self) -> None:
-        """Keep the clock until ``stop``. A pass that fails is logged and tried again a second later."""
-        while not self._stopping.is_set():
-            now = self._clock.now()
-            try:
-                until = self.pass_once(now)
-                self.last_good_pass = now
-            except Exception:
-                # Whatever it was: a scheduler that has ended fires nothing at all.
-                log.exception("a pass of the scheduler failed; trying again in a second")
-                until = now + _LONGEST_SLEEP
-            self._clock.wait(self._wake, until)
 
     def pass_once(self, now: datetime) -> datetime:
         """Do all that is to be done at ``now``; returns when to look again, a second later at the latest."""

@@ -110,9 +110,14 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         health=Health(db, clock, lambda: {"scheduler": engine.last_good_pass, "runner": pool.last_good_pass}),
         clock=clock,
     )
-    loops = [Loop("combiner", clock, partial(combine_once, shop)), notifier]
-    loops.append(pruning)
-    loops.append(Loop("environments", clock, partial(unused_environments.remove_once, shop)))
+    loops = [
+        engine,
+        pool,
+        notifier,
+        pruning,
+        Loop("combiner", clock, partial(combine_once, shop)),
+        Loop("environments", clock, partial(unused_environments.remove_once, shop)),
+    ]
     return House(settings, db, engine, pool, loops, services, new_key)
 
 
@@ -182,19 +187,13 @@ def _start(house: House) -> tuple[list[threading.Thread], int]:
     while house.engine.recompute_once():
         log.info("due times recomputed for the new time-zone database")
     adopted = house.pool.start()
-    threads = [
-        threading.Thread(target=house.engine.run, name="engine"),
-        threading.Thread(target=house.pool.run, name="pool"),
-        *(threading.Thread(target=loop.run, name=loop.name) for loop in house.loops),
-    ]
+    threads = [threading.Thread(target=loop.run, name=loop.name) for loop in house.loops]
     for thread in threads:
         thread.start()
     return threads, adopted
 
 
 def _stop(house: House, threads: list[threading.Thread]) -> None:
-    house.engine.stop()
-    house.pool.stop()
     for loop in house.loops:
         loop.stop()
     for thread in threads:

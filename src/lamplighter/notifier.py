@@ -46,7 +46,6 @@ class Notifier(Loop):
     def __init__(self, db: Database, clock: Clock, vault: Vault, messenger: Messenger) -> None:
         super().__init__("notifier", clock, self.pass_once)
         self._db = db
-        self._clock = clock
         self._vault = vault
         self._messenger = messenger
         self._lock = threading.Lock()

@@ -7,10 +7,11 @@ Only the hand-over differs: here a commit wakes the pool directly.
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
+from lamplighter.loop import Loop
 from lamplighter.model import Run
 from lamplighter.planner import LEASE
 from lamplighter.runner.attempt import Workshop
@@ -23,20 +24,21 @@ log = structlog.get_logger()
 _HEARTBEAT = LEASE / 5
 _END_OWN_RUNS_AFTER = LEASE * 0.8
 _MOST_RESUMES = 5  # of one claim, before the run is given up
-_LOOK_EVERY = timedelta(seconds=1)
 
 
-class Pool:
+class Pool(Loop):
     """Carries out at most ``concurrency`` runs at a time on this machine, under the server name ``name``.
 
-    It takes runs without a group and those of the ``server_groups`` of these names.
+    It takes runs without a group and those of the ``server_groups`` of these names. When it ends, the processes of
+    its runs go on, and the next start adopts them.
     """
 
     def __init__(
         self, shop: Workshop, name: str, concurrency: int, server_groups: Sequence[str] = ()
     ) -> None:
+        super().__init__("runner", shop.clock, self.pass_once, self._end_own_runs_before_the_lease)
         self._shop = shop
-        self._name = name
+        self._server_name = name
         self._concurrency = concurrency
         self._groups = tuple(server_groups)
         self._incarnation = uuid.uuid4().hex
@@ -45,19 +47,7 @@ class Pool:
         self._going: dict[Claim, Execution] = {}
         self._resumes: dict[Claim, int] = {}
         self._deposed = False
-        self.last_good_pass = shop.clock.now()
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-
-    def wake(self) -> None:
-        """Look again now: runs queue, or one is to be stopped."""
-        self._wake.set()
-
-    def stop(self) -> None:
-        """End ``run``. The processes of the runs go on, and the next start adopts them."""
-        self._stopping.set()
-        self._wake.set()
 
     @property
     def going(self) -> int:
@@ -70,25 +60,12 @@ class Pool:
         now = self._shop.clock.now()
         with self._shop.db.write() as c:
             self._server_id = servers.register(
-                c, self._name, self._incarnation, self._concurrency, now, now + LEASE
+                c, self._server_name, self._incarnation, self._concurrency, now, now + LEASE
             )
             groups.serve(c, self._server_id, self._groups, now)
         self._lease_renewed = now
         self._resume_left_behind()
         return self.going
-
-    def run(self) -> None:
-        """Claim and control runs until ``stop``."""
-        while not self._stopping.is_set():
-            now = self._shop.clock.now()
-            try:
-                self.pass_once(now)
-                self.last_good_pass = now
-            except Exception:
-                # Whatever it was: a pool that has ended starts and stops nothing at all.
-                log.exception("a pass of the pool failed; trying again in a second")
-                self._end_own_runs_before_the_lease(self._shop.clock.now())
-            self._shop.clock.wait(self._wake, now + _LOOK_EVERY)
 
     def pass_once(self, now: datetime) -> None:
         """Renew the lease, tell the going runs what is asked of them, and take new ones."""
@@ -103,7 +80,7 @@ class Pool:
     def _renew(self, now: datetime) -> None:
         with self._shop.db.write() as c:
             if not servers.renew(c, self._server_id, self._incarnation, now + LEASE):
-                log.error("another process has taken this server's name", server=self._name)
+                log.error("another process has taken this server's name", server=self._server_name)
                 self._deposed = True
                 self._fence(self._claims())
                 return

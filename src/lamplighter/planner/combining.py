@@ -28,9 +28,9 @@ class Part:
 class Combination:
     """The combined export of a set, made or to be made.
 
-    ``merged`` has (sequence, run id, attempt) of the parts in it, in sequence order; ``missing`` the status of each
-    other one by its sequence. ``folder`` is its name in the folder of the set's first run, ``records`` their number;
-    ``removed`` the sequences whose records were removed meanwhile; all three are known when it has been made.
+    ``merged`` has (sequence, run id, attempt) of the parts in it, in sequence order; ``missing`` the status of
+    each other one by its sequence. Known when it has been made: ``folder``, its name in the folder of the set's
+    first run; ``records``, their number; ``removed``, the sequences whose records were removed meanwhile.
     """
 
     merged: tuple[tuple[int, int, int], ...]
