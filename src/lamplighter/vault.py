@@ -3,6 +3,7 @@
 The key is a file of its own beside the database, never in it: a copy of the database alone opens nothing.
 """
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -22,6 +23,8 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         self._fernet = Fernet(key)
+        # Tells one installation from another, without telling anything of the key.
+        self.fingerprint = hashlib.sha256(b"fingerprint " + key).hexdigest()[:16]
 
     @classmethod
     def in_folder(cls, data: Path) -> "Vault":

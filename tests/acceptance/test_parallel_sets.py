@@ -139,7 +139,7 @@ def test_a_missing_part_is_named_and_its_restart_makes_the_export_anew(
     assert [r["n"] for r in lines(exports(server, agent, first["id"])["records.jsonl"])] == [0, 1, 2]
     assert first["recordsExported"] == 3
     assert {f["id"] for f in server.call("GET", f"/agent/{agent}/run/{first['id']}/files")} != old_files
-    folders = [p for p in server.data.glob(f"runs/*/{first['id']}/combined-*")]
+    folders = list(server.data.glob(f"runs/*/{first['id']}/combined-*"))
     assert len(folders) == 1, "the old export is gone"
 
 

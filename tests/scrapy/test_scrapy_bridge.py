@@ -146,7 +146,7 @@ def test_the_bridge_listens_on_loopback_only_and_serves_nobody_else(
     assert proxy.requests == []
 
 
-def test_a_large_page_and_a_large_body_pass_whole(tmp_path: Path) -> None:
+def test_a_large_page_passes_whole(tmp_path: Path) -> None:
     large = "x" * 3_000_000
     with Site(lambda path: (200, large)) as site, SocksProxy(routes={"shop.test": site.port}) as proxy:
         outcome = crawl(tmp_path, ["http://shop.test/"], plan(tmp_path, proxy))

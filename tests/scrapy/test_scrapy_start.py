@@ -109,6 +109,20 @@ def test_a_spider_that_cannot_be_made_is_told_and_the_other_rows_are_crawled(tmp
     assert problem.startswith("Row 1: The crawl could not start: ValueError: invalid literal for int()")
 
 
+def test_settings_that_cannot_be_made_are_told_and_logged(tmp_path: Path) -> None:
+    attributes = """
+        @classmethod
+        def update_settings(cls, settings):
+            raise RuntimeError("no such shop")
+    """
+    outcome = run(project(tmp_path / "bundle", spider("pass", attributes=attributes)))
+    assert outcome.status == 1
+    assert outcome.problems[0].startswith(
+        "The crawl could not start: RuntimeError: no such shop (shop/spiders"
+    )
+    assert "RuntimeError: no such shop" in outcome.log
+
+
 def test_a_broken_input_is_told(tmp_path: Path) -> None:
     outcome = run(project(tmp_path / "bundle", HELLO), given=[{}, 7])
     assert outcome.status == 1

@@ -19,12 +19,13 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 def write_csv(records: Path, target: Path, columns: Sequence[str]) -> None:
     """Write the records as CSV with these columns, whole or not at all; nested values become JSON.
 
-    Excel's dialect in UTF-8 with a byte-order mark. A text that a spreadsheet would take for a formula, and
-    that is no plain number, gets an apostrophe before it.
+    Excel's dialect in UTF-8. Without a byte-order mark: most programs would take it for a part of the first
+    column's name. A text that a spreadsheet would take for a formula, and that is no plain number, gets an
+    apostrophe before it.
     """
     with whole_file(target) as out:
         # Half of a surrogate pair, which JSON can carry and UTF-8 cannot, is written as an escape.
-        text = io.TextIOWrapper(out, encoding="utf-8-sig", errors="backslashreplace", newline="")
+        text = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="")
         writer = csv.writer(text, dialect="excel")
         writer.writerow(map(_guarded, columns))
         writer.writerows(_rows(records, columns))

@@ -41,14 +41,28 @@ def read_records(path: Path, *, skip: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def record_of(line: bytes) -> dict[str, Any] | None:
-    """The record of a line; None for what is no JSON object that every reader of JSON takes."""
+    """The record of a line; None for what is no JSON object.
+
+    NaN, Infinity and numbers that no double can hold, which programs write and JSON has not, become null.
+    """
+    found = record_and_line(line)
+    return None if found is None else found[0]
+
+
+def record_and_line(line: bytes) -> tuple[dict[str, Any], bytes] | None:
+    """The record of a line, and the line as every reader of JSON takes it, with its end."""
+    text = line.removeprefix(BYTE_ORDER_MARK)
     try:
-        value = _DECODER.decode(line.decode("utf-8-sig"))
+        try:
+            value = _STRICT_DECODER.decode(text.decode())
+        except ValueError:
+            value = _LENIENT_DECODER.decode(text.decode())
+            text = json.dumps(value, separators=(",", ":")).encode()
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict) or (line.count(b"{") + line.count(b"[") > DEEPEST and _is_deep(value)):
         return None
-    return value
+    return value, text if text.endswith(b"\n") else text + b"\n"
 
 
 @contextmanager
@@ -70,14 +84,17 @@ def whole_file(target: Path, mark: str = "") -> Iterator[BinaryIO]:
 
 
 def _refuse(_constant: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are no JSON")
+    raise ValueError("JSON has no such number")
 
 
-def _finite(text: str) -> float:
+def _finite(text: str) -> float | None:
     number = float(text)
-    if math.isinf(number):
-        raise ValueError("a number that no double can hold")
-    return number
+    return None if math.isinf(number) else number
+
+
+def _finite_only(text: str) -> float:
+    number = float(text)
+    return _refuse(text) if math.isinf(number) else number
 
 
 def _is_deep(value: Any) -> bool:
@@ -94,4 +111,5 @@ def _is_deep(value: Any) -> bool:
     return True
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+_LENIENT_DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_finite)
+_STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite_only)

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lamplighter.export.csv_file import CSV, write_csv
-from lamplighter.export.lines import BYTE_ORDER_MARK, lines_of, record_of, whole_file
-from lamplighter.export.lines import read_records as read_records  # part of what this module offers
+from lamplighter.export.lines import lines_of, read_records, record_and_line, whole_file
 from lamplighter.export.parquet_file import PARQUET, write_parquet
 from lamplighter.export.values import MOST_COLUMNS as MOST_COLUMNS
 from lamplighter.json_schema import RecordSchema
@@ -54,16 +53,15 @@ def check_records(
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(target) as out:
         for number, line in enumerate(lines_of(raw), start=1):
-            record = record_of(line)
-            if record is None:
+            found = record_and_line(line)
+            if found is None:
                 if line.strip():
                     summary.bad_lines += 1
                     summary.first_bad_line = summary.first_bad_line or number
                 continue
+            record, whole_line = found
             survey.look_at(record)
-            out.write(line.removeprefix(BYTE_ORDER_MARK))
-            if not line.endswith(b"\n"):
-                out.write(b"\n")
+            out.write(whole_line)
     return survey.finished()
 
 

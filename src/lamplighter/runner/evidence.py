@@ -103,7 +103,7 @@ def gather(
         "message": case.clip(verdict_message, _LONGEST_TEXT),
         "exit": _exit(case, exit_text, exceptions, stats),
         "counters": _counters(report, now_statistics),
-        "statusCodes": _status_codes(stats),
+        "statusCodes": _status_codes(stats, report.get("statuses")),
         "exceptionTypes": _exception_types(case, exceptions, stats),
         "exceptions": exceptions,
         "page": _page(case, exceptions),
@@ -238,10 +238,17 @@ def _counters(report: Mapping[str, Any], now: RecordStatistics) -> dict[str, int
     return {"dataCount": now.count} | {name: said.count(word) for name, word in _COUNTS.items()}
 
 
-def _status_codes(stats: Mapping[str, float]) -> dict[str, int]:
-    """How often pages came with which HTTP status."""
+def _status_codes(stats: Mapping[str, float], counted: Any) -> dict[str, int]:
+    """How often pages came with which HTTP status; ``counted`` tells where Scrapy's statistics are off."""
     found = ((_STATUS_CODE.fullmatch(name), count) for name, count in stats.items())
-    return {match[1]: int(count) for match, count in found if match is not None}
+    codes = {match[1]: int(count) for match, count in found if match is not None}
+    if codes or not isinstance(counted, dict):
+        return codes
+    return {
+        code: count
+        for code, count in counted.items()
+        if isinstance(code, str) and re.fullmatch(r"[1-9][0-9]{2}", code, re.ASCII) and _is_count(count)
+    }
 
 
 def _exception_types(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from lamplighter import inputs, lifecycle
 from lamplighter.destination import DestinationSection
@@ -168,9 +169,8 @@ def _deliver(attempt: Attempt, result: _Result, combined: Combination | None) ->
     if not wanted or result.verdict.status not in GOOD:
         return result
     try:
-        destinations = [DestinationSection.model_validate(reveal(attempt, d.model_dump())) for d in wanted]
         deliver(
-            destinations,
+            [_revealed(attempt, destination) for destination in wanted],
             _delivery(attempt, result, combined),
             lambda: _goes_on(attempt),
             attempt.pause,
@@ -187,6 +187,17 @@ def _deliver(attempt: Attempt, result: _Result, combined: Combination | None) ->
     return result
 
 
+def _revealed(attempt: Attempt, destination: DestinationSection) -> DestinationSection:
+    """The destination with its secrets; CannotPrepare when it is none with them."""
+    try:
+        return DestinationSection.model_validate(reveal(attempt, destination.model_dump()))
+    except ValidationError as problem:
+        reasons = "; ".join(error["msg"].removeprefix("Value error, ") for error in problem.errors())
+        raise CannotPrepare(
+            f"{destination.title} is no destination with its secrets in it: {reasons}"
+        ) from None
+
+
 def _delivery(attempt: Attempt, result: _Result, combined: Combination | None) -> Delivery:
     run = attempt.run
     folder = _export_folder(attempt)
@@ -196,8 +207,9 @@ def _delivery(attempt: Attempt, result: _Result, combined: Combination | None) -
     files = {name: folder / f"records.{name}" for name in formats if (folder / f"records.{name}").exists()}
     number = result.verdict.records_attempt or run.attempt
     notes = attempt.shop.files.attempt(run.id, number).path
+    what = f"set-{run.set_id}" if combined is not None else f"run-{run.id}-{number}"
     return Delivery(
-        key=f"set-{run.set_id}" if combined is not None else f"run-{run.id}-{number}",
+        key=f"{attempt.shop.vault.fingerprint}-{what}",
         run_id=run.id if combined is None else combined.merged[0][1],
         attempt=number,
         agent_name=run.agent_name,

@@ -6,16 +6,19 @@ are found under a name of their own (see ``runner/scrapy_child.py``), so its imp
 
 It behaves like ``scrapy crawl`` for a project (a ``scrapy.cfg`` in the folder), and otherwise finds the
 spider by name in the folder's ``*.py`` files. The project stays as it is: only settings at the priority of
-the command line are added, none of them a list of components (those would replace the project's own), and
-everything else is observed by signals.
+the command line are added, none of them one of the project's lists of components (they would be replaced), and
+everything else is observed by signals. With proxies, one middleware is added to Scrapy's own list.
 
 What the environment says: ``LAMPLIGHTER_SPIDER`` (a spider's name), ``LAMPLIGHTER_INPUT`` (a JSON file: an
 object, or an array of objects that are crawled one after another), ``LAMPLIGHTER_RECORDS`` (JSON Lines are
-appended here), ``LAMPLIGHTER_REPORT`` (the report is written here) and ``LAMPLIGHTER_LOG_LEVEL``.
+appended here), ``LAMPLIGHTER_REPORT`` (the report is written here), ``LAMPLIGHTER_LOG_LEVEL``,
+``LAMPLIGHTER_PROXY_PLAN`` (the proxies of the run, see ``proxies/plan.py``), ``LAMPLIGHTER_SNAPSHOTS`` (a folder
+for pages, only when they are to be kept) and ``LAMPLIGHTER_EVIDENCE`` (a folder for the page that failed).
 
 Choices:
 
-- *The log* goes to standard error, always. A project's own ``LOG_FILE`` is written too, at the same level.
+- *The log* goes to standard error, always. A project's own ``LOG_FILE`` is written too, at the same level. Other
+  handlers of the project that write to standard output or error are held to the level.
 - *Problems* make the run a failure: an end other than ``finished``, an exception of the spider or the
   engine, a failed feed, records that could not be written, a crawl that did not start. *Errors* are only
   counted: every record of the log at ERROR or above, whatever level the log shows. An exception of an item

@@ -42,8 +42,14 @@ class LevelKeeper(logging.Handler):
         self.look()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Before anybody writes it."""
+        """Before anybody writes it; when nobody does, as before Scrapy has set up its log, in the way of Python."""
         self.look()
+        if (
+            logging.root.handlers == [self]
+            and logging.lastResort
+            and record.levelno >= logging.lastResort.level
+        ):
+            logging.lastResort.handle(record)
 
     def look(self) -> None:
         """At all handlers that there are."""
