@@ -127,7 +127,9 @@ def test_a_missing_part_is_named_and_its_restart_makes_the_export_anew(
         return first if "part 2 (Failure) is missing" in first["message"] else None
 
     first = eventually(merged_without_part_2)
-    assert first["message"].endswith("combined export of 2 of 3 parts: 2 records; part 2 (Failure) is missing")
+    assert first["message"].endswith(
+        "combined export of 2 of 3 parts: 2 records; part 2 (Failure) is missing"
+    )
     assert [r["n"] for r in lines(exports(server, agent, first["id"])["records.jsonl"])] == [0, 2]
     old_files = {f["id"] for f in server.call("GET", f"/agent/{agent}/run/{first['id']}/files")}
 

@@ -12,7 +12,7 @@ import pytest
 from export_places import BOOKS, NOON, Told, a_delivery, to
 
 from lamplighter.export.delivery import DeliveryFailed
-from lamplighter.export.records import read_records
+from lamplighter.export.lines import read_records
 from running_server import eventually
 from small_disk import small_disk
 

@@ -84,9 +84,7 @@ def test_a_csv_has_lines_as_excel_writes_them_and_no_formula(tmp_path: Path) -> 
         {"title": "Größe", "a": "=1+1", "b": "-12.5", "c": "x\ny", "d": -3, "e": None, "f": "@x", "g": "-a"}
     ]
     content = a_delivery(tmp_path, records).files["csv"].read_bytes()
-    assert content.decode() == (
-        "title,a,b,c,d,e,f,g\r\nGröße,'=1+1,-12.5,\"x\ny\",-3,,'@x,'-a\r\n"
-    )
+    assert content.decode() == ("title,a,b,c,d,e,f,g\r\nGröße,'=1+1,-12.5,\"x\ny\",-3,,'@x,'-a\r\n")
 
 
 def test_the_json_lines_keep_the_raw_values(tmp_path: Path) -> None:

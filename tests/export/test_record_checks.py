@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lamplighter.errors import InvalidInput
-from lamplighter.export.records import JSONL, RecordSummary, check_records, merge, read_records
+from lamplighter.export.lines import read_records
+from lamplighter.export.records import JSONL, RecordSummary, check_records, merge
 from lamplighter.json_schema import BadSchema, RecordSchema
 from lamplighter.manifest import Manifest, SuccessSection, read_manifest
 from lamplighter.model import RunStatus

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from lamplighter import launch, lifecycle
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from lamplighter.export.records import JSONL, read_records
+from lamplighter.export.lines import read_records
+from lamplighter.export.records import JSONL
 from lamplighter.files import Files
 from lamplighter.masking import Mask
 from lamplighter.model import Actor, Run, RunFile, RunSettings, RunStatus

@@ -46,7 +46,14 @@ def replace_exports(
     c.execute(run_files.delete().where(run_files.c.run_id == run_id, run_files.c.file_type == "Export"))
     if files:
         rows = [
-            {"run_id": run_id, "name": name, "file_type": file_type, "size": size, "created": now, "path": path}
+            {
+                "run_id": run_id,
+                "name": name,
+                "file_type": file_type,
+                "size": size,
+                "created": now,
+                "path": path,
+            }
             for name, file_type, size, path in files
         ]
         c.execute(run_files.insert(), rows)

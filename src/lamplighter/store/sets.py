@@ -177,7 +177,9 @@ def export_of(c: sa.Connection, set_id: int) -> SetExport | None:
         .where(runs.c.set_id == set_id)
         .order_by(runs.c.sequence)
     )
-    parts = tuple((sequence, run_id, n, RunStatus(status)) for sequence, run_id, n, status in c.execute(query))
+    parts = tuple(
+        (sequence, run_id, n, RunStatus(status)) for sequence, run_id, n, status in c.execute(query)
+    )
     return SetExport(set_id, row.size, parts, row.combined)
 
 

@@ -151,9 +151,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notification_rules")),
         sqlite_autoincrement=True,
     )
-    op.create_index(
-        op.f("ix_notification_rules_space_id"), "notification_rules", ["space_id"], unique=False
-    )
+    op.create_index(op.f("ix_notification_rules_space_id"), "notification_rules", ["space_id"], unique=False)
     op.create_table(
         "notifications",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
