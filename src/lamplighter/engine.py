@@ -13,7 +13,6 @@ import structlog
 from lamplighter import launch, lifecycle, planner
 from lamplighter.clock import Clock
 from lamplighter.loop import Loop
-from lamplighter.model import RunStatus
 from lamplighter.planner import LATE_AFTER, LEASE, WAITS_FOR_GROUP, Plan, waits_for_group
 from lamplighter.store import groups, runs, schedules, servers, sets
 from lamplighter.store.database import Database
@@ -25,7 +24,7 @@ log = structlog.get_logger()
 BATCH = 1000
 # What an outage left behind is fired at most this fast, so that it never floods the servers.
 BACKLOG_PER_SECOND = 200
-_LOST = lifecycle.Verdict(RunStatus.FAILURE, "server lost: it has not been heard of for its whole lease")
+_LOST = "server lost: it has not been heard of for its whole lease"
 _LONGEST_SLEEP = timedelta(seconds=1)
 _TRY_BROKEN_AGAIN = timedelta(minutes=5)
 _LOOK_AT_GROUPS_EVERY = timedelta(seconds=2)
@@ -205,6 +204,6 @@ class Engine(Loop):
         with self._db.write() as c:
             for server in servers.lost(c, now):
                 for run in runs.on_server(c, server.id):
-                    lifecycle.conclude(c, run, _LOST, run.counters, now)
+                    lifecycle.conclude(c, run, lifecycle.lost(run, _LOST), run.counters, now)
         self._on_runs_ready()
         return len(owned)

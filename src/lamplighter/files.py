@@ -32,7 +32,11 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+import structlog
+
 from lamplighter.errors import InvalidInput, TooLarge
+
+log = structlog.get_logger()
 
 # What the standard library raises for a damaged, an encrypted or a strangely packed archive.
 _UNREADABLE = (
@@ -238,12 +242,27 @@ class Files:
             return
         try:
             for path in self._trash.iterdir():
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path, onerror=_remove_all_the_same)
-                else:
-                    path.unlink()
+                try:
+                    remove(path)
+                except OSError as problem:
+                    log.warning("what was put aside cannot be removed yet", path=str(path), exc_info=problem)
         finally:
             self._emptying.release()
+
+
+def remove(path: Path) -> None:
+    """Remove whatever is at ``path``, if there is anything, also what an agent has made read-only."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, onerror=_remove_all_the_same)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file that only we may read, whole or not at all, in the place of whatever an agent has put there."""
+    if target.is_dir() and not target.is_symlink():
+        remove(target)
+    _write_atomically(target, content)
 
 
 def _remove_all_the_same(remove: Callable[[str], object], path: str, _problem: object) -> None:

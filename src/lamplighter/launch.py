@@ -115,7 +115,7 @@ def settle_set(c: sa.Connection, set_id: int, agent_id: int, now: datetime) -> N
     sets.set_state(c, set_id, SetState.ENDED)
     export = sets.export_of(c, set_id)
     if export is not None:
-        wanted = combination([Part(*part) for part in export.parts])
+        wanted = combination([Part(*part) for part in export.parts], export.size)
         is_made = wanted is None or wanted.is_of(Combination.from_text(export.made))
         sets.want_combining(c, set_id, None if is_made else now)
     release(c, agent_id, now)

@@ -21,7 +21,8 @@ class Verdict:
 
     ``warnings`` are sentences that a person should read although the run ended well. ``undelivered``: only the
     delivery failed, and another attempt is to do nothing else. ``records_attempt`` is the attempt that extracted
-    the records; None means the present one.
+    the records; None means the present one. ``is_delivered``: everything is where it was to be brought, so a stop
+    that is asked for now comes too late.
     """
 
     status: RunStatus
@@ -29,6 +30,7 @@ class Verdict:
     warnings: tuple[str, ...] = ()
     undelivered: bool = False
     records_attempt: int | None = None
+    is_delivered: bool = False
 
 
 def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, now: datetime) -> bool:
@@ -74,9 +76,19 @@ def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, n
 
 def final(run: Run, verdict: Verdict) -> Verdict:
     """Whatever the attempt came to, even that its server was lost: a stop that was asked for counts."""
-    if run.stop_cause is StopCause.ASKED and verdict.status is not RunStatus.STOPPED:
+    too_late = verdict.is_delivered or verdict.status is RunStatus.STOPPED
+    if run.stop_cause is StopCause.ASKED and not too_late:
         return Verdict(RunStatus.STOPPED, f"stopped as asked; {verdict.message}", verdict.warnings)
     return verdict
+
+
+def lost(run: Run, message: str) -> Verdict:
+    """The failure of an attempt that nobody could carry out to its end.
+
+    If all that it had to do was to deliver, that is what the next one has to do.
+    """
+    number = run.records_attempt if run.undelivered else None
+    return Verdict(RunStatus.FAILURE, message, undelivered=run.undelivered, records_attempt=number)
 
 
 def is_retried(run: Run, verdict: Verdict) -> bool:

@@ -32,11 +32,13 @@ class Loop:
         self._clock = clock
         self._pass_once = pass_once
         self._after_failure = after_failure
+        self._asked = False
         self._wake = threading.Event()
         self._stopping = threading.Event()
 
     def wake(self) -> None:
         """Begin the next pass now."""
+        self._asked = True
         self._wake.set()
 
     def stop(self) -> None:
@@ -46,8 +48,14 @@ class Loop:
 
     def run(self) -> None:
         """Pass after pass, until ``stop``."""
+        before = until = self._clock.now()
         while not self._stopping.is_set():
             now = self._clock.now()
+            # A clock that was set back would let it sleep for long.
+            if before <= now < until and not self._asked:
+                self._clock.wait(self._wake, until)
+                continue
+            before, self._asked = now, False
             try:
                 until = self._pass_once(now) or now + _PAUSE
                 self.last_good_pass = now
@@ -56,4 +64,3 @@ class Loop:
                 until = now + _PAUSE
                 if self._after_failure is not None:
                     self._after_failure(self._clock.now())
-            self._clock.wait(self._wake, until)

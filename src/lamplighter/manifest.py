@@ -204,7 +204,10 @@ class Manifest(_Section):
 
     agent: AgentSection
     inputs: dict[str, InputSection] = {}
-    success: SuccessSection = SuccessSection()
+    # Null is what versions have that were saved when the section was optional.
+    success: Annotated[SuccessSection, BeforeValidator(lambda value: {} if value is None else value)] = (
+        SuccessSection()
+    )
     export: ExportSection = ExportSection()
     limits: LimitsSection = LimitsSection()
 

@@ -74,7 +74,14 @@ TRANSITIONS: Mapping[RunStatus | None, frozenset[RunStatus]] = MappingProxyType(
             }
         ),
         RunStatus.STOPPING: frozenset(
-            {RunStatus.STOPPED, RunStatus.FAILURE, RunStatus.QUEUING, RunStatus.WAITING}
+            {
+                RunStatus.STOPPED,
+                RunStatus.COMPLETED,
+                RunStatus.SUCCESS,
+                RunStatus.FAILURE,
+                RunStatus.QUEUING,
+                RunStatus.WAITING,
+            }
         ),
         RunStatus.EXPORTING: frozenset(
             {

@@ -117,7 +117,12 @@ class Notifier(Loop):
                     continue
                 thread = threading.Thread(target=self._send_lane, args=(lane, now), name="notification")
                 self._busy[lane] = thread
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the machine has no thread left: another pass tries again
+                with self._lock:
+                    del self._busy[lane]
+                raise
             begun += 1
         return begun
 

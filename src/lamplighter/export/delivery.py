@@ -12,22 +12,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lamplighter.clock import Clock, SystemClock
 from lamplighter.destination import DestinationSection, Place
 from lamplighter.errors import LamplighterError
-from lamplighter.export.lines import whole_file
 from lamplighter.export.parcel import Delivery as Delivery  # part of what this module offers
 from lamplighter.export.parcel import Limits, TryFailed
 from lamplighter.export.to_database import to_database
 from lamplighter.export.to_folder import to_folder
 from lamplighter.export.to_object_store import to_object_store
 from lamplighter.export.to_webhook import to_webhook
+from lamplighter.files import open_plain, write_whole
 
+_LARGEST_NOTE = 1024**2
 NOTE = "delivered.json"
 _LONGEST_REASON = 500
-_PAUSE = 1.0  # seconds; how long a stop that was asked for may be overlooked
 
 
 class DeliveryFailed(LamplighterError):
@@ -131,10 +131,8 @@ class _Courier:
         raise TryFailed("its address is a secret that was not filled in")
 
     def _pass_the_time(self, seconds: float) -> None:
-        left = seconds
-        while left > 0 and self._keep_going():
-            self._wait(min(left, _PAUSE))
-            left -= _PAUSE
+        if self._keep_going():
+            self._wait(seconds)
 
 
 class _Note:
@@ -145,9 +143,11 @@ class _Note:
         self._key = delivery.key
         self._titles: dict[str, str] = {}
         with suppress(OSError, ValueError):  # none yet, or damaged: then everything is delivered again
-            document: Any = json.loads(self._file.read_bytes())
+            file = open_plain(self._file)
+            document: Any = {} if file is None else json.loads(_whole(file))
             if isinstance(document, dict) and document.get("delivery") == self._key:
-                self._titles = dict(document["destinations"])
+                titles = document.get("destinations")
+                self._titles = titles if isinstance(titles, dict) else {}
 
     def has(self, section: DestinationSection) -> bool:
         """Whether the destination has these records."""
@@ -157,8 +157,12 @@ class _Note:
         """Write down that it has, so that it is on the disk."""
         self._titles[_identity(section)] = section.title
         document = {"delivery": self._key, "destinations": self._titles}
-        with whole_file(self._file) as out:
-            out.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
+        write_whole(self._file, json.dumps(document, ensure_ascii=False, indent=1).encode())
+
+
+def _whole(file: BinaryIO) -> bytes:
+    with file:
+        return file.read(_LARGEST_NOTE)
 
 
 def _identity(section: DestinationSection) -> str:

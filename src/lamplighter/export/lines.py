@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from lamplighter.files import open_plain
+from lamplighter.files import open_plain, remove
 
 LONGEST_LINE = 16 * 1024**2
 DEEPEST = 200  # levels of nesting that every reader and writer behind us can take
@@ -72,8 +72,9 @@ def whole_file(target: Path, mark: str = "") -> Iterator[BinaryIO]:
     ``mark`` tells apart those who write a file of the same name at the same time.
     """
     temporary = target.with_name(f".{target.name}{mark}.part")
+    remove(temporary)  # of a server that was killed, or what an agent has put there
     try:
-        with temporary.open("wb") as out:
+        with temporary.open("xb") as out:
             yield out
             out.flush()
             os.fsync(out.fileno())

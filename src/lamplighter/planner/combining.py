@@ -30,7 +30,8 @@ class Combination:
 
     ``merged`` has (sequence, run id, attempt) of the parts in it, in sequence order; ``missing`` the status of
     each other one by its sequence. Known when it has been made: ``folder``, its name in the folder of the set's
-    first run; ``records``, their number; ``removed``, the sequences whose records were removed meanwhile.
+    first run; ``records``, their number; ``removed``, the sequences whose records were removed meanwhile;
+    ``is_delivered``, whether it is where it was to be brought.
     """
 
     merged: tuple[tuple[int, int, int], ...]
@@ -38,6 +39,7 @@ class Combination:
     folder: str = ""
     records: int = 0
     removed: tuple[int, ...] = ()
+    is_delivered: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -69,6 +71,7 @@ class Combination:
                 "folder": self.folder,
                 "records": self.records,
                 "removed": self.removed,
+                "delivered": self.is_delivered,
             }
         )
 
@@ -84,15 +87,21 @@ class Combination:
             value["folder"],
             value["records"],
             tuple(value["removed"]),
+            value["delivered"],
         )
 
 
-def combination(parts: Sequence[Part]) -> Combination | None:
-    """What is to be merged when these are all runs of a set; None while one goes, or when none succeeded."""
+def combination(parts: Sequence[Part], size: int) -> Combination | None:
+    """What is to be merged of a set of ``size`` parts; None while one goes, or when none succeeded.
+
+    A part that is not among ``parts`` was removed.
+    """
     if not all(part.status.is_terminal for part in parts) or not any(part.is_good for part in parts):
         return None
     ordered = sorted(parts, key=lambda part: part.sequence)
+    missing = {part.sequence: part.status.name.capitalize() for part in ordered if not part.is_good}
+    removed = set(range(1, size + 1)) - {part.sequence for part in ordered}
     return Combination(
         merged=tuple((part.sequence, part.run_id, part.attempt) for part in ordered if part.is_good),
-        missing={part.sequence: part.status.name.capitalize() for part in ordered if not part.is_good},
+        missing=missing | dict.fromkeys(removed, "removed"),
     )

@@ -2,8 +2,11 @@
 
 import json
 import threading
+import time
 from dataclasses import dataclass
 from datetime import timedelta
+
+import structlog
 
 from lamplighter.clock import Clock
 from lamplighter.errors import LamplighterError
@@ -15,6 +18,8 @@ from lamplighter.store import agents, runs
 from lamplighter.store.database import Database
 from lamplighter.store.runs import Claim
 from lamplighter.vault import Vault
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +65,19 @@ class Attempt:
         return current
 
     def say(self, text: str) -> None:
-        """Write a line of the server's own into the attempt's log."""
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        self.folder.say(self.shop.clock.now(), text)
+        """Write a line of the server's own into the attempt's log; what the disk refuses is in the server's log."""
+        try:
+            self.folder.path.mkdir(parents=True, exist_ok=True)
+            self.folder.say(self.shop.clock.now(), text)
+        except OSError as problem:
+            log.warning("a line cannot be logged", run=self.claim.run_id, line=text, exc_info=problem)
 
     def pause(self, seconds: float) -> None:
         """Wait, but not longer than until something is asked of the run."""
-        self.nudge.wait(seconds)
-        self.nudge.clear()
+        deadline, before = time.monotonic() + seconds, self.run.status
+        while self.run.status is before and (left := deadline - time.monotonic()) > 0:
+            self.nudge.wait(left)
+            self.nudge.clear()
 
     @property
     def timeout_seconds(self) -> int | None:

@@ -40,6 +40,7 @@ AGENT_MODULE = Path(__file__).parents[1] / "agent.py"
 _LOOK_EVERY = 0.1  # seconds, at a lock that another one holds
 _CLEANING_PATIENCE = 5  # seconds for a build to end, before the cache is left as it is
 _MARKER = "complete"
+_LONGEST_BUILD = 30 * 60  # seconds: what takes longer hangs
 
 
 class EnvironmentFailed(LamplighterError):
@@ -148,12 +149,18 @@ class Environments:
             start_new_session=True,
             pass_fds=(lock,),
         )
+        began = time.monotonic()
         with _none_left(process):
             for line in lines_of(process):
                 if line is not None:
                     output.add(line)
                 if not is_wanted():
                     raise EnvironmentAbandoned("stopped while the environment was built")
+                if time.monotonic() - began > _LONGEST_BUILD:
+                    raise EnvironmentFailed(
+                        f"the environment was not built within {_LONGEST_BUILD // 60} minutes; the last line was:"
+                        f" {output.reason()}"
+                    )
         if process.returncode != 0:
             raise EnvironmentFailed(f"the environment could not be built: {output.reason()}")
 
@@ -283,7 +290,11 @@ def _lock(place: Path, kind: int, wait: Callable[[], None]) -> Iterator[int]:
                 break
             except BlockingIOError:
                 wait()
-        yield file.fileno()
+        try:
+            yield file.fileno()
+        finally:
+            # Also for what a build has left running, which has the same lock open.
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _waiting(say: Callable[[str], None], is_wanted: Callable[[], bool]) -> Callable[[], None]:

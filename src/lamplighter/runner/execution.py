@@ -5,6 +5,7 @@
 """
 
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -16,6 +17,8 @@ from lamplighter.errors import LamplighterError
 from lamplighter.model import Run, RunStatus
 from lamplighter.runner import finishing, process, proxies
 from lamplighter.runner.attempt import Attempt, Workshop
+from lamplighter.runner.concluding import end_as_failure
+from lamplighter.runner.delivering import can_deliver_again
 from lamplighter.runner.environments import EnvironmentAbandoned
 from lamplighter.runner.harvest import Progress
 from lamplighter.runner.preparation import prepare, seal_input
@@ -54,7 +57,7 @@ class Execution:
         """Run the attempt from its beginning to its end."""
         with _Guard(self):
             self._attempt.load()
-            if finishing.can_deliver_again(self._attempt):
+            if can_deliver_again(self._attempt):
                 self._begin()
                 finishing.deliver_again(self._attempt)
                 return
@@ -80,7 +83,7 @@ class Execution:
         """Take up an attempt that a former process of this server began."""
         with _Guard(self):
             self._attempt.load()
-            if finishing.can_deliver_again(self._attempt):
+            if can_deliver_again(self._attempt):
                 self._begin()
                 finishing.deliver_again(self._attempt)
                 return
@@ -96,11 +99,10 @@ class Execution:
         """End the attempt because it could not be carried out; what runs of it is killed."""
         if self._process is not None:
             self._process.kill()
-        with suppress(OSError):  # a full disk must not keep the run from ending
-            self._attempt.say(problem)
-            self._forget_secrets()
+        self._forget_secrets()
+        self._attempt.say(problem)
         shutil.rmtree(self._folder.work, ignore_errors=True)
-        finishing.end_as_failure(self._attempt, problem)
+        end_as_failure(self._attempt, problem)
 
     def give_up_for_good(self) -> None:
         """End an attempt that could not be resumed again and again."""
@@ -109,8 +111,16 @@ class Execution:
         self.give_up("could not be carried out, however often it was tried; the server's log says why")
 
     def _forget_secrets(self) -> None:
-        seal_input(self._attempt)
-        proxies.forget(self._folder)
+        """Whatever happens: a full disk must not keep the run from ending, nor one secret from being removed."""
+        forgetters: tuple[Callable[[], None], ...] = (
+            lambda: seal_input(self._attempt),
+            lambda: proxies.forget(self._folder),
+        )
+        for forget in forgetters:
+            try:
+                forget()
+            except OSError:
+                log.exception("a secret could not be removed", run=self.claim.run_id)
 
     def _is_wanted(self) -> bool:
         return not self._fenced and self._attempt.run.status is not RunStatus.STOPPING
@@ -128,6 +138,7 @@ class Execution:
                 "a run was taken over by another attempt", run=self.claim.run_id, attempt=self.claim.attempt
             )
             self._forget_secrets()
+            shutil.rmtree(self._folder.work, ignore_errors=True)
             return
         ended = running.exit()
         if ended is None:
@@ -190,6 +201,7 @@ class Execution:
 
     def _never_began(self) -> None:
         self._forget_secrets()
+        shutil.rmtree(self._folder.work, ignore_errors=True)
         with self._shop.db.write() as c:
             now = self._shop.clock.now()
             current = runs.current(c, [self.claim]).get(self.claim)

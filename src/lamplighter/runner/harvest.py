@@ -98,4 +98,14 @@ def _give_names_for_everybody(folder: Path) -> None:
         for name in (*folders, *names):
             plain = os.fsencode(name).decode("utf-8", "replace")
             if plain != name:
-                Path(parent, name).rename(Path(parent, plain))
+                _rename_to_free(Path(parent, name), plain)
+
+
+def _rename_to_free(path: Path, name: str) -> None:
+    """Names that differ only in what is not UTF-8 become the same: each gets one of its own."""
+    free = path.with_name(name)
+    number = 1
+    while os.path.lexists(free):
+        number += 1
+        free = path.with_name(f"{name}-{number}")
+    path.rename(free)

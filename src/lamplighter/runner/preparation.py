@@ -11,6 +11,7 @@ from typing import Any
 
 from lamplighter import inputs
 from lamplighter.errors import LamplighterError
+from lamplighter.files import remove, write_whole
 from lamplighter.model import LogMode
 from lamplighter.runner import proxies
 from lamplighter.runner.attempt import Attempt
@@ -45,6 +46,8 @@ def prepare(attempt: Attempt, is_wanted: Callable[[], bool]) -> Command:
     folder, shop = attempt.folder, attempt.shop
     # Left by another life of this data folder, when an older database was put back.
     shop.files.put_aside(folder.path)
+    # What an earlier attempt extracted is not what this one does.
+    shop.files.put_aside(shop.files.export_folder(attempt.run.id))
     folder.files.mkdir(parents=True)
     folder.evidence.mkdir()
     shop.files.unpack(attempt.bundle, folder.work)
@@ -67,7 +70,7 @@ def seal_input(attempt: Attempt) -> None:
     try:
         _write_private(attempt.folder.input, given)
     except OSError:  # the disk is full: better no input than one with secrets in it
-        attempt.folder.input.unlink()
+        remove(attempt.folder.input)
 
 
 def _given_input(attempt: Attempt) -> Any:
@@ -96,12 +99,7 @@ def reveal(attempt: Attempt, value: Any) -> Any:
 
 
 def _write_private(path: Path, value: object) -> None:
-    """Only for the eyes of whom the agent runs as."""
-    temporary = path.with_suffix(".part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        json.dump(value, out, ensure_ascii=False)
-    temporary.replace(path)
+    write_whole(path, json.dumps(value, ensure_ascii=False).encode())
 
 
 def _python(attempt: Attempt, is_wanted: Callable[[], bool]) -> Path:

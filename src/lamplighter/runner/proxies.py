@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from lamplighter import planner
 from lamplighter.errors import LamplighterError
-from lamplighter.files import AttemptFolder
+from lamplighter.files import AttemptFolder, remove
 from lamplighter.model import ProxyHealth, Rotation, Run
 from lamplighter.planner import ProxyUse
 from lamplighter.proxy_address import HIDDEN, ProxyAddress, secrets_in
@@ -157,7 +157,7 @@ def credentials(c: sa.Connection, vault: Vault, run: Run) -> list[str]:
 def forget(folder: AttemptFolder) -> None:
     """Remove the credentials from an attempt that has ended."""
     for name in (_LIST, _PLAN):
-        (folder.path / name).unlink(missing_ok=True)
+        remove(folder.path / name)
 
 
 def _write_private(path: Path, text: str) -> None:

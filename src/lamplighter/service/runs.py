@@ -25,7 +25,7 @@ from lamplighter.service.requests import StartRequest
 from lamplighter.service.schedules import check_references
 from lamplighter.service.secrets import check_input, mask_of
 from lamplighter.store import files as file_list
-from lamplighter.store import runs
+from lamplighter.store import runs, sets
 from lamplighter.store.database import Database
 from lamplighter.vault import Vault
 
@@ -140,9 +140,14 @@ class Runs:
             run = _run_or_404(c, agent_id, run_id)
             if not run.status.is_terminal:
                 raise Conflict(f"run {run_id} has not ended: stop it first")
+            if not sets.is_settled(c, run.set_id):
+                raise Conflict(
+                    f"the set of run {run_id} has not ended, or its combined export is being made: wait for it"
+                )
             file_list.delete_of_run(c, run_id)
             if row:
                 runs.delete(c, run_id)
+                sets.delete_if_empty(c, run.set_id)
             # Before the commit: afterwards the run may be restarted and have new files.
             self._files.put_run_aside(run_id, keep_input=keep_input)
         self._files.empty_trash()

@@ -145,6 +145,19 @@ def with_due_retries(c: sa.Connection, now: datetime, limit: int) -> list[int]:
     return list(c.execute(query).scalars())
 
 
+def is_settled(c: sa.Connection, set_id: int) -> bool:
+    """Whether the set has ended and nothing is to be made of its runs any more."""
+    query = sa.select(parallel_sets.c.state, parallel_sets.c.combine_at).where(parallel_sets.c.id == set_id)
+    row = c.execute(query).one()
+    return bool(row.state == SetState.ENDED.value and row.combine_at is None)
+
+
+def delete_if_empty(c: sa.Connection, set_id: int) -> None:
+    """Take a set away whose last run was removed."""
+    has_runs = sa.exists().where(runs.c.set_id == set_id)
+    c.execute(parallel_sets.delete().where(parallel_sets.c.id == set_id, ~has_runs))
+
+
 @dataclass(frozen=True, slots=True)
 class SetExport:
     """The combined export of a set: of which (sequence, run id, attempt, status), and what was made so far."""
