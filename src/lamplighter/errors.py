@@ -17,7 +17,40 @@
 the API answers with. An error that is none of these is a defect of ours and becomes a 500.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+# What Pydantic calls a mistake, and how it is said here; in braces what its context has.
+_MISTAKES = {
+    "missing": "is needed",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "is too large a number",
+    "int_from_float": "must be a whole number, without a fraction",
+    "finite_number": "must be a number that is not infinite",
+    "string_type": "must be text",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "bool_type": "must be true or false",
+    "list_type": "must be an array",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "dict_type": "must be an object",
+    "literal_error": "must be one of: {expected}",
+}
+
+
+def what_is_wrong(mistake: Mapping[str, Any]) -> str:
+    """One of Pydantic's errors (``type``, ``msg``, ``ctx``) as this house says it."""
+    said = _MISTAKES.get(mistake["type"])
+    if said is None:
+        return str(mistake["msg"]).removeprefix("Value error, ")
+    return said.format_map(mistake.get("ctx") or {})
 
 
 @dataclass(frozen=True, slots=True)

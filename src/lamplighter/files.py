@@ -213,7 +213,9 @@ class Files:
 
     def put_aside(self, folder: Path) -> None:
         """Take a folder out of the way, at once and whole; ``empty_trash`` removes it."""
-        if folder.exists():
+        if folder.is_dir() and not folder.is_symlink():
+            folder.chmod(0o700)  # one that an agent has made read-only cannot be moved
+        if os.path.lexists(folder):
             folder.rename(self._trash / uuid.uuid4().hex)
 
     def put_run_aside(self, run_id: int, *, keep_input: bool = False) -> None:

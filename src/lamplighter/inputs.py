@@ -13,13 +13,14 @@ from itertools import islice
 from typing import Any, NoReturn
 
 from lamplighter.errors import InvalidInput
-from lamplighter.manifest import Manifest
+from lamplighter.manifest import FILE, Manifest
+from lamplighter.references import REFERENCE
+from lamplighter.references import secret_names as secret_names  # part of what this module offers
 
 FIELD = "inputParameters"
 _DEEPEST = 100  # levels of nested input: deep enough for people, and no stack of any reader overflows
 _MOST_PROBLEMS = 20
 _LONGEST_NAME = 100
-_REFERENCE = re.compile(r"(?P<escape>\$)?\$\{secret:(?P<name>[^{}]*)\}")
 
 
 def read(text: str | None) -> Any:
@@ -85,25 +86,26 @@ def _misspelled(missing: list[str], unknown: Iterable[str]) -> str:
 # --- secrets ---
 
 
-def secret_names(value: Any) -> set[str]:
-    """The names of the secrets that the texts in a value refer to; keys of objects are no place for them."""
-    return {
-        found["name"]
-        for text in _texts(value)
-        for found in _REFERENCE.finditer(text)
-        if found["escape"] is None
-    }
-
-
 def secret_names_of(manifest: Manifest, value: Any) -> set[str]:
     """The names of the secrets that a run refers to: in its input, in defaults, and where it exports to."""
-    return secret_names([manifest.complete_input(value), manifest.export.model_dump()])
+    return set().union(*secret_places(manifest, value).values())
+
+
+def secret_places(manifest: Manifest, value: Any) -> dict[str, set[str]]:
+    """The names of the secrets that a run refers to, by the field of the input or agent.toml they are in."""
+    rows = value if isinstance(value, list) else [value]
+    places = {FIELD: secret_names(value)}
+    for name, declared in manifest.inputs.items():
+        if any(row.get(name) is None for row in rows):
+            places[f"{FILE}: inputs.{name}.default"] = secret_names(declared.default)
+    places[f"{FILE}: export.destination"] = secret_names(manifest.export.model_dump())
+    return places
 
 
 def with_secrets(value: Any, values: Mapping[str, str]) -> Any:
     """``value`` with the secrets in the place of their references; KeyError when ``values`` lacks one."""
     if isinstance(value, str):
-        return _REFERENCE.sub(lambda found: _replacement(found, values), value)
+        return REFERENCE.sub(lambda found: _replacement(found, values), value)
     if isinstance(value, list):
         return [with_secrets(inner, values) for inner in value]
     if isinstance(value, dict):
@@ -125,14 +127,6 @@ def _unknown(name: str, known: list[str]) -> str:
 
 def _replacement(found: re.Match[str], values: Mapping[str, str]) -> str:
     return found[0][1:] if found["escape"] else values[found["name"]]
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | dict):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inner)
 
 
 # --- reading ---

@@ -200,6 +200,11 @@ def _set_row(a: _Admitted, size: int, now: datetime) -> dict[str, Any]:
     }
 
 
+def _limited_to(number: int) -> str:
+    runs_go = "1 run of the set goes" if number == 1 else f"{number} runs of the set go"
+    return f"waits: at most {runs_go} at once"
+
+
 def _run_rows(a: _Admitted, set_id: int, parts: list[str], now: datetime) -> list[dict[str, Any]]:
     entry = a.launch.entry
     at_once = a.launch.settings.parallel_max_concurrency or len(parts)
@@ -211,7 +216,7 @@ def _run_rows(a: _Admitted, set_id: int, parts: list[str], now: datetime) -> lis
         elif a.admission is Admission.HOLD:
             status, message = RunStatus.WAITING, _HELD
         elif index >= at_once:
-            status, message = RunStatus.WAITING, f"waits: at most {at_once} runs of the set go at once"
+            status, message = RunStatus.WAITING, _limited_to(at_once)
         rows.append(
             {
                 "set_id": set_id,

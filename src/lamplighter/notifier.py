@@ -187,4 +187,4 @@ class Notifier(Loop):
             message_id=message.id,
             rule=rule.name,
         )
-        return self._messenger.send(address, message.title, body)
+        return self._messenger.send(address, message.title, body, notifying.kind_of(message.event))

@@ -154,3 +154,33 @@ def test_files_that_nobody_may_remove_are_removed_with_the_run(server: RunningSe
 def test_the_data_folder_is_for_the_servers_eyes_only(server: RunningServer) -> None:
     assert server.data.stat().st_mode & 0o077 == 0
     assert (server.data / "secret.key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("place", ["../../export/.records.jsonl.part", "../delivered.json", "../report.json"])
+def test_a_pipe_where_the_server_writes_keeps_nobody_waiting(
+    server: RunningServer, tmp_path: Path, place: str
+) -> None:
+    main = f"""
+import os
+path = os.path.join(os.getcwd(), {place!r})
+os.makedirs(os.path.dirname(path), exist_ok=True)
+os.mkfifo(path)
+"""
+    toml = f'[export]\ndestination = "{tmp_path}/delivered"\n'
+    agent = server.agent(f"pipe at {place}", main, toml)
+    assert server.run(agent)["status"] in (6, 9)
+
+
+def test_folders_whose_names_differ_only_in_what_is_not_utf8_are_both_kept(server: RunningServer) -> None:
+    main = """
+import os
+for letter in (b"\\xe9", b"\\xe8"):
+    folder = os.path.join(os.environb[b"LAMPLIGHTER_FILES"], b"caf" + letter)
+    os.mkdir(folder)
+    open(os.path.join(folder, b"x"), "wb").write(letter)
+"""
+    agent = server.agent("twins", main)
+    run = server.run(agent)
+    assert run["status"] == 9, run["message"]
+    files = server.call("GET", f"/agent/{agent}/run/{run['id']}/files")
+    assert sorted(f["name"] for f in files if f["fileType"] == "File") == ["caf\ufffd-2/x", "caf\ufffd/x"]

@@ -71,9 +71,9 @@ def test_the_database_holds_no_address(server: RunningServer) -> None:
         ({"targets": ["nonsense"]}, "targets", "json://host:8000/path"),
         ({"agentId": 2_000_000_000}, "agentId", "there is no agent with the id 2000000000"),
         ({"scheduleId": 99_999}, "scheduleId", "there is no schedule with the id 99999"),
-        ({"withinSeconds": 0}, "withinSeconds", "greater than or equal to 1"),
-        ({"quietSeconds": -1}, "quietSeconds", "greater than or equal to 0"),
-        ({"isEnabled": "yes"}, "isEnabled", "boolean"),
+        ({"withinSeconds": 0}, "withinSeconds", "must be at least 1"),
+        ({"quietSeconds": -1}, "quietSeconds", "must be at least 0"),
+        ({"isEnabled": "yes"}, "isEnabled", "true or false"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_would_be_right(

@@ -1,5 +1,6 @@
 """Runs: starting, looking, stopping, killing, restarting, deleting."""
 
+import json
 from typing import Any
 
 import pytest
@@ -48,7 +49,17 @@ PROPERTIES: dict[str, tuple[type, ...]] = {
     # ours
     "runId": (int,),
     "attempt": (int,),
+    "retries": (int,),
     "warnings": (list,),
+    "inputParameters": (str,),
+    "proxyPoolId": (int, type(None)),
+    "serverGroupId": (int, type(None)),
+    "isExclusive": (bool,),
+    "isWaitOnFailure": (bool,),
+    "maxRetries": (int, type(None)),
+    "retryDelaySeconds": (int, type(None)),
+    "timeoutSeconds": (int, type(None)),
+    "priority": (int,),
 }
 
 # Ignores a polite request to end, and says when it got one.
@@ -196,6 +207,37 @@ def test_the_settings_of_a_start_are_kept(server: RunningServer, quick: int) -> 
     server.ended(quick, run["id"])
 
 
+def test_a_run_tells_how_it_was_started(server: RunningServer, quick: int) -> None:
+    pool_body = {"name": unique("pool"), "proxies": ["http://127.0.0.1:9"]}
+    pool = server.call("POST", "/proxy-pools", pool_body, expect=201)["id"]
+    group = server.call("POST", "/server-groups", {"name": unique("group")}, expect=201)["id"]
+    settings = {
+        "proxyPoolId": pool,
+        "serverGroupId": group,
+        "isExclusive": False,
+        "isWaitOnFailure": True,
+        "maxRetries": 4,
+        "retryDelaySeconds": 90,
+        "timeoutSeconds": 1234,
+        "priority": -7,
+    }
+
+    run = start(server, quick, **settings)
+
+    assert {name: run[name] for name in settings} == settings
+    assert run["retries"] == 0
+    end(server, f"/agent/{quick}/run/{run['id']}")
+
+
+def test_the_input_of_a_run_is_told_with_references_to_secrets(server: RunningServer, quick: int) -> None:
+    server.call("PUT", "/secrets/told", {"value": "open sesame"}, expect=201)
+
+    run = server.run(quick, inputParameters='{"password": "${secret:told}"}')
+
+    assert json.loads(run["inputParameters"]) == {"password": "${secret:told}"}
+    assert "open sesame" not in json.dumps(run)
+
+
 def test_a_parallel_start_makes_that_many_runs_of_one_set(server: RunningServer) -> None:
     agent = server.agent(unique("parallel"), emits({"n": 1}))
 
@@ -225,18 +267,18 @@ def test_the_input_reaches_the_program(server: RunningServer) -> None:
     [
         ({"proxyPoolId": 7}, "proxyPoolId", "no proxy pool with the id 7"),
         ({"serverGroupId": 8}, "serverGroupId", "no server group with the id 8"),
-        ({"parallelism": 0}, "parallelism", "greater than or equal to 1"),
-        ({"parallelism": 51}, "parallelism", "less than or equal to 50"),
+        ({"parallelism": 0}, "parallelism", "must be 1 to 50"),
+        ({"parallelism": 51}, "parallelism", "must be 1 to 50"),
         ({"inputParameters": "nonsense"}, "inputParameters", "not valid JSON"),
         ({"inputParameters": "[1]"}, "inputParameters", "array of JSON objects"),
         ({"inputParameters": {"a": 1}}, "inputParameters", "string with JSON in it"),
         ({"inputParameters": '{"a": "\\ud800"}'}, "inputParameters", "surrogate"),
         ({"inputParameters": '{"a": NaN}'}, "inputParameters", "NaN"),
         ({"logLevel": "Loud"}, "logLevel", "Fatal, Error, Warning, Info"),
-        ({"isExclusive": "yes"}, "isExclusive", "boolean"),
-        ({"isRunSynchronously": 1}, "isRunSynchronously", "boolean"),
-        ({"timeout": 0}, "timeout", "greater than or equal to 1"),
-        ({"timeout": 3601}, "timeout", "less than or equal to 3600"),
+        ({"isExclusive": "yes"}, "isExclusive", "true or false"),
+        ({"isRunSynchronously": 1}, "isRunSynchronously", "true or false"),
+        ({"timeout": 0}, "timeout", "must be 1 to 3,600"),
+        ({"timeout": 3601}, "timeout", "must be 1 to 3,600"),
         ({"timeout": "60"}, "timeout", "whole number"),
     ],
 )

@@ -133,8 +133,40 @@ def test_a_reference_in_a_default_is_checked_when_the_agent_is_started(server: R
     agent = server.agent(unique("agent"), "", '[inputs.key]\ndefault = "${secret:LATER}"\n')
 
     errors = field_errors(server.http.post(f"/agent/{agent}/start", json={}))
-    assert "there is no secret 'LATER'" in errors["inputParameters"]
+    assert errors == {"agent.toml: inputs.key.default": "there is no secret 'LATER': set it first"}
     server.call("POST", f"/agent/{agent}/start", {"inputParameters": '{"key": "own"}'}, expect=202)
+
+
+def test_a_reference_in_a_destination_is_blamed_on_the_destination(server: RunningServer) -> None:
+    to = '{ to = "https://example.com/hook", secret = "${secret:HOOK}" }'
+    agent = server.agent(unique("agent"), "", f"[export]\ndestination = {to}\n")
+    for path in (f"/agent/{agent}/schedules", f"/agent/{agent}/start"):
+        errors = field_errors(server.http.post(path, json={**CRON, "inputParameters": "{}"}))
+        assert errors == {"agent.toml: export.destination": "there is no secret 'HOOK': set it first"}
+
+
+@pytest.mark.parametrize("way", ["POST", "PUT"])
+def test_a_schedule_whose_secret_is_gone_cannot_be_enabled(
+    server: RunningServer, secret: str, way: str
+) -> None:
+    agent = server.agent(unique("agent"), "")
+    body = {**CRON, "isEnabled": False, "inputParameters": json_text({"key": f"${{secret:{secret}}}"})}
+    made = server.call("POST", f"/agent/{agent}/schedules", body, expect=201)
+    path = f"/agent/{agent}/schedules/{made['id']}"
+    server.call("DELETE", f"/secrets/{secret}", expect=204)
+
+    def enable() -> httpx.Response:
+        if way == "POST":
+            return server.http.post(f"{path}/enable")
+        return server.http.put(path, json={"name": "n", "isEnabled": True})
+
+    assert f"there is no secret '{secret}'" in field_errors(enable())["inputParameters"]
+    assert server.call("GET", path)["isEnabled"] is False
+    renamed = server.http.put(path, json={"name": "other"})
+    assert renamed.status_code == 200, renamed.text
+    server.call("PUT", f"/secrets/{secret}", {"value": VALUE}, expect=201)
+    assert enable().is_success
+    assert server.call("GET", path)["isEnabled"] is True
 
 
 def test_the_api_shows_references_as_they_were_written(server: RunningServer, secret: str) -> None:

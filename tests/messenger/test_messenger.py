@@ -2,11 +2,12 @@
 
 import importlib.util
 import json
+import socket
 import threading
 
 import pytest
 
-from lamplighter.messenger import Messenger, NotInstalled
+from lamplighter.messenger import Kind, Messenger, NotInstalled
 from receivers import HttpReceiver, MailServer, texts_of
 from running_server import eventually
 
@@ -59,6 +60,31 @@ def test_a_target_that_hangs_is_given_up_after_its_time() -> None:
         # Apprise itself would wait longer for the answer.
         error = Messenger(2).send(f"{receiver.url()}?rto=50", "t", "b")
     assert error == "no answer within 2 seconds"
+
+
+def test_a_slow_target_has_longer_than_apprise_gives_it_and_is_told_as_such() -> None:
+    with HttpReceiver(hangs=True) as receiver:
+        error = Messenger(9).send(receiver.url(), "t", "b")  # Apprise itself: 4 seconds, "Connection error"
+    assert error == "no answer within 6 seconds"
+
+
+def test_a_time_out_of_the_address_is_kept() -> None:
+    with HttpReceiver(hangs=True) as receiver:
+        error = Messenger().send(f"{receiver.url()}?rto=0.5", "t", "b")
+    assert error == "no answer within 0.5 seconds"
+
+
+def test_a_mail_server_that_hangs_is_told_as_such() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        address = f"mailto://127.0.0.1:{deaf.getsockname()[1]}/?from=a@b.cc&to=c@d.ee&mode=insecure&cto=0.5"
+        assert Messenger().send(address, "t", "b") == "no answer within 0.5 seconds"
+
+
+@pytest.mark.parametrize("kind", ["info", "success", "warning", "failure"])
+def test_services_are_told_how_grave_it_is(kind: Kind) -> None:
+    with HttpReceiver() as receiver:
+        assert Messenger().send(receiver.url(), "t", "b", kind) is None
+    assert [post["type"] for post in receiver.posts] == [kind]
 
 
 def test_closing_ends_what_is_being_sent() -> None:

@@ -15,13 +15,13 @@ def parts(*statuses: RunStatus) -> list[Part]:
 
 
 def made(*statuses: RunStatus) -> Combination:
-    found = combination(parts(*statuses))
+    found = combination(parts(*statuses), len(statuses))
     assert found is not None
     return found
 
 
 def test_parts_that_ended_well_are_merged_in_their_sequence() -> None:
-    found = combination(list(reversed(parts(RunStatus.COMPLETED, RunStatus.SUCCESS))))
+    found = combination(list(reversed(parts(RunStatus.COMPLETED, RunStatus.SUCCESS))), 2)
     assert found == Combination(((1, 101, 1), (2, 102, 1)))
     assert found.is_complete
 
@@ -36,12 +36,12 @@ def test_parts_that_did_not_are_named_with_what_became_of_them() -> None:
 
 
 def test_nothing_is_merged_when_nothing_succeeded() -> None:
-    assert combination(parts(RunStatus.FAILURE, RunStatus.STOPPED)) is None
+    assert combination(parts(RunStatus.FAILURE, RunStatus.STOPPED), 2) is None
 
 
 @given(st.lists(STATUSES, min_size=1, max_size=50))
 def test_nothing_is_merged_while_a_part_goes_and_no_part_is_forgotten(statuses: list[RunStatus]) -> None:
-    found = combination(parts(*statuses))
+    found = combination(parts(*statuses), len(statuses))
     if not all(status.is_terminal for status in statuses):
         assert found is None
     if found is not None:
@@ -52,7 +52,7 @@ def test_nothing_is_merged_while_a_part_goes_and_no_part_is_forgotten(statuses: 
 
 def test_another_attempt_of_a_part_makes_another_combination() -> None:
     before = made(RunStatus.COMPLETED, RunStatus.COMPLETED)
-    after = combination([Part(1, 101, 1, RunStatus.COMPLETED), Part(2, 102, 2, RunStatus.COMPLETED)])
+    after = combination([Part(1, 101, 1, RunStatus.COMPLETED), Part(2, 102, 2, RunStatus.COMPLETED)], 2)
     assert after is not None
     assert not after.is_of(before)
     assert after.is_of(Combination(after.merged, folder="elsewhere", records=7))
@@ -68,3 +68,10 @@ def test_another_attempt_of_a_part_makes_another_combination() -> None:
 def test_what_is_said_of_it(removed: tuple[int, ...], text: str) -> None:
     found = Combination(((1, 101, 1), (2, 102, 1)), records=1234, removed=removed)
     assert found.describe() == text
+
+
+def test_a_part_that_was_removed_is_missing() -> None:
+    found = combination(parts(RunStatus.COMPLETED), 2)
+    assert found is not None
+    assert not found.is_complete
+    assert found.describe().endswith("part 2 (removed) is missing")

@@ -57,3 +57,25 @@ def test_only_what_is_old_and_not_in_use_is_removed(
         agent_with(c, "forgotten")  # an agent that has no run
     assert remove_once(shop, now) > now
     assert sorted(name for name, place in places.items() if place.exists()) == ["going", "recent", "waiting"]
+
+
+def test_a_manifest_that_cannot_be_read_does_not_keep_the_others_from_being_looked_at(
+    shop: Workshop, clock: VirtualClock
+) -> None:
+    old, going = (shop.environments.place([name]) for name in ("forgotten", "going"))
+    for place in (old, going):
+        place.mkdir(parents=True)
+        (place / "complete").touch()
+        used = (clock.now() - KEPT_FOR - timedelta(minutes=1)).timestamp()
+        os.utime(place / "complete", (used, used))
+    with shop.db.write() as c:
+        unreadable = agent_with(c, "unreadable")
+        c.execute(
+            agent_versions.update()
+            .where(agent_versions.c.agent_id == unreadable)
+            .values(manifest={"agent": {"run": 5}})
+        )
+        start_set(c, unreadable)
+        start_set(c, agent_with(c, "going"))
+    remove_once(shop, clock.now())
+    assert (old.exists(), going.exists()) == (False, True)

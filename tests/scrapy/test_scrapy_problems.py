@@ -89,7 +89,7 @@ def test_a_site_that_is_down_is_a_problem(tmp_path: Path) -> None:
         outcome = run(project(tmp_path / "bundle", source, settings="RETRY_ENABLED = False"))
     (problem,) = outcome.problems
     assert problem.startswith("No page could be loaded: ")
-    assert problem.endswith("ConnectionRefusedError (1 times).")
+    assert problem.endswith("ConnectionRefusedError (1 time).")
 
 
 def test_a_pipeline_that_cannot_open_is_a_crawl_that_could_not_start(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
+from pydantic import ValidationError
 
 import lamplighter
 from lamplighter.cli import agents, groups, keys, notifications, proxies, retention, runs, schedules, secrets
@@ -12,7 +14,7 @@ from lamplighter.cli.doctor import doctor
 from lamplighter.cli.output import fail, say
 from lamplighter.cli.problems import lines_about, status_of
 from lamplighter.cli.up import up
-from lamplighter.errors import LamplighterError
+from lamplighter.errors import LamplighterError, what_is_wrong
 
 _HELP = """Run web-scraping agents by the clock: on time, exactly once, and be told why.
 
@@ -44,8 +46,22 @@ Exit status:
   130  interrupted with Ctrl-C; what runs on the server goes on
 """
 
+class _Commands(typer.core.TyperGroup):
+    """The root of all commands, which says what is wrong with an option in the words of this house."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as problem:
+            if isinstance(problem.__cause__, ValidationError):
+                problem.message = what_is_wrong(problem.__cause__.errors()[0])
+            raise
+
+
 # Plain help and errors: they read the same on a terminal, in a pipe and in a bug report.
 app = typer.Typer(
+    cls=_Commands,
     help=_HELP,
     no_args_is_help=True,
     rich_markup_mode=None,

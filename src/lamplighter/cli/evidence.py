@@ -6,7 +6,7 @@ import typer
 
 from lamplighter.cli.output import as_json, counted, facts, hint, say, size, table, title
 from lamplighter.cli.session import AgentWord, Json, RunNumber, connect, quoted, the_agent, the_run
-from lamplighter.client import Client, Run
+from lamplighter.client import Agent, ApiError, Client, Run
 from lamplighter.client.evidence import Change, Evidence, Frame, RaisedException
 from lamplighter.errors import NotFound
 
@@ -27,12 +27,14 @@ def evidence(
 ) -> None:
     """Show what explains why a run failed.
 
-    Without RUN it is the newest run in Failure. --json gives all of it: whole tracebacks, the last 100 lines.
+    Without RUN it is the newest failed run that has evidence. --json gives all of it: whole tracebacks, the last 100 lines.
     """
     with connect() as client:
         owner = the_agent(client, agent)
-        found = the_run(client, owner, run) if run is not None else _newest_failure(client, owner["id"])
-        kept = client.evidence(owner["id"], found["id"], attempt)
+        if run is None:
+            kept = _of_newest_failure(client, owner, attempt)
+        else:
+            kept = client.evidence(owner["id"], the_run(client, owner, run)["id"], attempt)
     if json:
         as_json(kept)
         return
@@ -49,10 +51,25 @@ def evidence(
         hint(f"\n`{command} --file {quoted('evidence/' + kept['page'])}` gets the page")
 
 
-def _newest_failure(client: Client, agent_id: int) -> Run:
-    for run in client.runs(agent_id, 1000):
-        if run["status"] == _FAILURE:
-            return run
+def evidence_of(client: Client, run: Run, attempt: int | None = None) -> Evidence | None:
+    """The evidence of a run; None when there is none."""
+    try:
+        return client.evidence(run["configId"], run["id"], attempt)
+    except ApiError as problem:
+        if problem.status == 404:
+            return None
+        raise
+
+
+def _of_newest_failure(client: Client, agent: Agent, attempt: int | None) -> Evidence:
+    failed = [run for run in client.runs(agent["id"], 1000) if run["status"] == _FAILURE]
+    for run in failed:
+        kept = evidence_of(client, run, attempt)
+        if kept is not None:
+            return kept
+    if failed:
+        log = f"`lamplighter run logs {quoted(agent['name'])} {failed[0]['id']}` shows the log of the newest"
+        raise NotFound(f"no failed run of the agent has evidence; {log}")
     raise NotFound("the agent has no run in Failure; name the run, and --attempt, for one that was retried")
 
 

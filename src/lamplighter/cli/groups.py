@@ -8,6 +8,7 @@ from lamplighter.cli.output import as_json, hint, say, table
 from lamplighter.cli.session import Json, Yes, confirm, connect, the_group
 from lamplighter.cli.times import shown
 from lamplighter.client.groups import Server
+from lamplighter.errors import InvalidInput
 
 app = typer.Typer()
 servers = typer.Typer()
@@ -57,6 +58,8 @@ def edit(
     json: Json = False,
 ) -> None:
     """Change a server group: what is not said keeps its value."""
+    if name is None and description is None:
+        raise InvalidInput.of("", "say what to change: --name or --description")
     with connect() as client:
         old = the_group(client, group)
         text = old["description"] if description is None else description

@@ -289,5 +289,10 @@ def _read_input(text: str | None) -> str | None:
     if text == "-":
         return sys.stdin.read()
     if text is not None and text.startswith("@"):
-        return Path(text[1:]).expanduser().read_text(encoding="utf-8")
+        try:
+            return Path(text[1:]).expanduser().read_text(encoding="utf-8")
+        except OSError as problem:
+            raise InvalidInput.of("--input", f"{text[1:]!r} cannot be read: {problem.strerror}") from problem
+        except UnicodeDecodeError as problem:
+            raise InvalidInput.of("--input", f"{text[1:]!r} is not text in UTF-8") from problem
     return text

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
@@ -47,6 +48,8 @@ _STYLES = {
     "Stopped": "magenta",
 }
 _MEGABYTE = 1024 * 1024
+_NARROWEST = 8  # signs of a column that is wrapped
+_BETWEEN = 2  # signs between the columns of a table
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -104,7 +107,9 @@ def as_json(value: Any) -> None:
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, wraps: Sequence[str] = ()) -> None:
     """Rows under column names; where the terminal is too narrow, the columns in ``wraps`` are wrapped at words.
 
-    A name that ends in ``>`` is for numbers, which are aligned at the right.
+    Where that is not enough, the widest other column of text is wrapped too, and at last each row is printed as
+    lines of name and value: nothing is ever cut off. A name that ends in ``>`` is for numbers, which are aligned
+    at the right and never wrapped.
     """
     names = [name.rstrip(">") for name in columns]
     if not on_terminal():
@@ -114,26 +119,62 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, wraps: Seque
     if not rows:
         return
     cells = [[_cell(value) for value in row] for row in rows]
+    widths = _widths(columns, cells, wraps, terminal_width())
+    if widths is None:
+        for number, row in enumerate(cells):
+            if number:
+                say()
+            facts([(name or "What", cell) for name, cell in zip(names, row, strict=True)])
+        return
     grid = Table(
         box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="dim", border_style="dim", show_edge=False
     )
-    for index, (name, column) in enumerate(zip(names, columns, strict=True)):
-        widest = max(len(name), *(row[index].cell_len for row in cells))
+    for column, width in zip(columns, widths, strict=True):
         grid.add_column(
-            name,
-            justify="right" if column.endswith(">") else "left",
-            no_wrap=name not in wraps,
-            overflow="fold" if name in wraps else "ellipsis",
-            min_width=min(widest, 8) if name in wraps else widest,
+            column.rstrip(">"), justify="right" if column.endswith(">") else "left", width=width, overflow="fold"
         )
     for row in cells:
         grid.add_row(*row)
     _console().print(grid)
 
 
+def _widths(
+    columns: Sequence[str], cells: Sequence[Sequence[Text]], wraps: Sequence[str], room: int
+) -> list[int] | None:
+    """How wide each column is to be so that all of them fit into ``room`` signs; None when they cannot."""
+    names = [name.rstrip(">") for name in columns]
+    widths = [
+        max(len(name), *(_longest_line(row[index]) for row in cells)) for index, name in enumerate(names)
+    ]
+    over = sum(widths) + _BETWEEN * len(widths) - 1 - room
+    flexible = [index for index, name in enumerate(names) if name in wraps]
+    others = [i for i, column in enumerate(columns) if i and i not in flexible and not column.endswith(">")]
+    if over > _spare(widths, flexible, names) and others:
+        flexible.append(max(others, key=widths.__getitem__))
+    if over > _spare(widths, flexible, names):
+        return None
+    for _ in range(over):
+        widest = max(flexible, key=lambda i: widths[i] - _least(widths[i], names[i]))
+        widths[widest] -= 1
+    return widths
+
+
+def _spare(widths: Sequence[int], flexible: Sequence[int], names: Sequence[str]) -> int:
+    """By how much the flexible columns can become narrower."""
+    return sum(widths[index] - _least(widths[index], names[index]) for index in flexible)
+
+
+def _least(width: int, name: str) -> int:
+    return min(width, max(len(name), _NARROWEST))
+
+
+def _longest_line(cell: Text) -> int:
+    return max((cell_len(line) for line in cell.plain.split("\n")), default=0)
+
+
 def facts(pairs: Sequence[tuple[str, Any]]) -> None:
     """What there is to say of one thing; pairs without a value are left out."""
-    shown = [(name, value) for name, value in pairs if value not in (None, "")]
+    shown = [(name, value) for name, value in pairs if value is not None and str(value)]
     if not on_terminal():
         for name, value in shown:
             sys.stdout.write(f"{name}\t{_one_line(value)}\n")
@@ -196,6 +237,8 @@ def waiting(what: str) -> Iterator[None]:
 
 
 def _cell(value: Any) -> Text:
+    if isinstance(value, Text):
+        return value
     text = clean("" if value is None else str(value))
     return Text(text, style=_STYLES.get(text, ""))
 

@@ -40,6 +40,21 @@ _OPTIONS = {
     "maxRecords": "--limit",
     "expires": "--expires",
     "description": "--description",
+    "runsDays": "--runs-days",
+    "runsCount": "--runs-count",
+    "logsDays": "--logs-days",
+    "logsCount": "--logs-count",
+    "filesDays": "--files-days",
+    "filesCount": "--files-count",
+    "events": "--on",
+    "targets": "--to or --from",
+    "agentId": "--agent",
+    "scheduleId": "--schedule",
+    "withinSeconds": "--within",
+    "quietSeconds": "--quiet",
+    "rotation": "--rotation",
+    "proxies": "--proxy or --from",
+    "attempt": "--attempt",
     "secretName": "NAME",
     "value": "the value",
 }
@@ -73,5 +88,6 @@ def _about_the_key(problem: ApiError) -> list[str]:
 
 
 def _line(error: FieldError) -> str:
-    option = _OPTIONS.get(error.field, error.field)
+    noun, _, number = error.field.partition(".")  # one of a list: `events.0`
+    option = _OPTIONS.get(noun if number.isdigit() else error.field, error.field)
     return f"{option}: {error.message}" if option else error.message

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from lamplighter.cli.download import download
-from lamplighter.cli.evidence import evidence
+from lamplighter.cli.evidence import evidence, evidence_of
 from lamplighter.cli.follow import follow, wait_for
 from lamplighter.cli.options import RunOptions, takes
 from lamplighter.cli.output import (
@@ -36,6 +36,7 @@ from lamplighter.cli.session import (
     the_agent,
     the_run,
 )
+from lamplighter.cli.settings import settings_of, state_of
 from lamplighter.cli.times import clock_time, shown
 from lamplighter.client import ENDED, SUCCEEDED, Agent, Client, Run
 
@@ -66,16 +67,16 @@ def start(
         first = client.start(owner["id"], options.settings(client))
         runs = _whole_set(client, owner, first)
         if not (wait or follow_log):
-            _tell_started(owner, runs, json=json)
+            _tell_started(client, owner, runs, json=json)
             return
         for run in runs:
             wait_for(client, owner, run, show=follow_log)
         runs = [client.run(owner["id"], run["id"]) for run in runs]
-    if json:
-        as_json(runs[0] if len(runs) == 1 else runs)
-    else:
-        for run in runs:
-            _tell_end(owner, run)
+        if json:
+            as_json(runs[0] if len(runs) == 1 else runs)
+        else:
+            for run in runs:
+                _tell_end(client, owner, run)
     if any(run["status"] not in SUCCEEDED for run in runs):
         raise typer.Exit(1)
 
@@ -89,16 +90,16 @@ def _whole_set(client: Client, owner: Agent, first: Run) -> list[Run]:
     )
 
 
-def _tell_started(owner: Agent, runs: list[Run], *, json: bool) -> None:
+def _tell_started(client: Client, owner: Agent, runs: list[Run], *, json: bool) -> None:
     if json:
         as_json(runs[0])
         return
     for run in runs:
-        say(f"Run {run['id']} of {owner['name']}: {status_name(run['status'])}")
+        say(f"Run {run['id']} of {owner['name']}: {state_of(client, run)}")
     hint(f"`lamplighter run logs {quoted(owner['name'])} {runs[0]['id']} --follow` shows its log")
 
 
-def _tell_end(owner: Agent, run: Run) -> None:
+def _tell_end(client: Client, owner: Agent, run: Run) -> None:
     message = f": {run['message']}" if run["message"] else ""
     say(f"Run {run['id']} of {owner['name']} ended as {status_name(run['status'])}{message}")
     for warning in run["warnings"]:
@@ -107,24 +108,35 @@ def _tell_end(owner: Agent, run: Run) -> None:
     records = max(run["dataCount"], run["exportCount"])  # its own, or with those of the rest of its set
     if run["status"] in SUCCEEDED and records:
         hint(f"`lamplighter run records {name} {run['id']}` shows {counted(records, 'record')}")
-    elif run["status"] == _FAILURE:
-        hint(f"`lamplighter run evidence {name} {run['id']}` shows what explains it")
     elif run["status"] not in SUCCEEDED:
+        _hint_at_reason(client, run)
+
+
+def _hint_at_reason(client: Client, run: Run) -> None:
+    """Where to look for why a run did not end well."""
+    name = quoted(run["configName"])
+    if run["status"] == _FAILURE and evidence_of(client, run) is not None:
+        hint(f"`lamplighter run evidence {name} {run['id']}` shows what explains it")
+    else:
         hint(f"`lamplighter run logs {name} {run['id']}` shows its log")
 
 
 @app.command("list")
 def list_(
-    agent: AgentWord,
+    agent: Annotated[
+        str | None, typer.Argument(metavar="AGENT", help="Id or name; all agents when left out.")
+    ] = None,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=1000, help="How many, newest first.")
     ] = 20,
     json: Json = False,
 ) -> None:
-    """Show the runs of an agent, newest first."""
+    """Show the runs of an agent, or of all, newest first."""
     with connect() as client:
-        owner = the_agent(client, agent)
-        runs = client.runs(owner["id"], limit)
+        owners = client.agents() if agent is None else [the_agent(client, agent)]
+        ran = [owner for owner in owners if owner["status"] is not None]
+        found = [run for owner in ran for run in client.runs(owner["id"], limit)]
+    runs = sorted(found, key=lambda run: run["id"], reverse=True)[:limit]
     if json:
         as_json(runs)
         return
@@ -133,17 +145,20 @@ def list_(
     if on_terminal() and terminal_width() < 100:  # the message says more than the number of errors
         columns.remove("ERRORS>")
         rows = [[*row[:5], row[6]] for row in rows]
-    table(columns, rows, wraps=["MESSAGE"])
+    if agent is None:
+        columns.insert(1, "AGENT")
+        rows = [[row[0], run["configName"], *row[1:]] for run, row in zip(runs, rows, strict=True)]
+    table(columns, rows, wraps=["AGENT", "MESSAGE"])
+    name = quoted(owners[0]["name"]) if agent else "AGENT"
     if any(run["warnings"] for run in runs):
-        name = quoted(owner["name"])
         hint(f"! It ended well, but with a warning: `lamplighter run status {name} RUN` tells it.")
     if not runs:
-        hint(f"No runs yet. `lamplighter run start {quoted(owner['name'])} --follow` starts one.")
+        hint(f"No runs yet. `lamplighter run start {name} --follow` starts one.")
 
 
 def _row(run: Run) -> list[Any]:
     took = clock_time(run["runTimeSec"]) if run["startTime"] else ""
-    began = shown(run["startTime"] or run["created"], seconds=not on_terminal())
+    began = shown(run["startTime"], seconds=not on_terminal()) or "–"
     name = status_name(run["status"], warns=bool(run["warnings"]))
     return [run["id"], name, began, took, run["dataCount"], run["errorCount"], run["message"] or ""]
 
@@ -153,14 +168,13 @@ def status(agent: AgentWord, run: RunNumber = None, json: Json = False) -> None:
     """Show how a run is or was."""
     with connect() as client:
         found = the_run(client, the_agent(client, agent), run)
-    if json:
-        as_json(found)
-        return
-    title(f"{found['configName']} › run {found['id']}")
-    facts(_facts(found))
-    if found["status"] == _FAILURE:
-        name = quoted(found["configName"])
-        hint(f"`lamplighter run evidence {name} {found['id']}` shows what explains it")
+        if json:
+            as_json(found)
+            return
+        title(f"{found['configName']} › run {found['id']}")
+        facts(_facts(found) + settings_of(client, found))
+        if found["status"] == _FAILURE:
+            _hint_at_reason(client, found)
 
 
 def _facts(run: Run) -> list[tuple[str, Any]]:
@@ -177,6 +191,7 @@ def _facts(run: Run) -> list[tuple[str, Any]]:
         ("Ended", shown(run["endTime"], seconds=True)),
         ("Took", clock_time(run["runTimeSec"]) if run["startTime"] else None),
         ("Attempt", run["attempt"] if run["attempt"] > 1 else None),
+        ("Retries", run["retries"] or None),
         ("Part", part),
         ("Agent version", run["configVersion"]),
         ("Server", run["serverName"]),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from lamplighter.cli.options import ScheduleOptions, takes
-from lamplighter.cli.output import as_json, counted, facts, hint, say, table, title
+from lamplighter.cli.output import as_json, facts, hint, say, table, title
 from lamplighter.cli.session import (
     AgentWord,
     Json,
@@ -18,7 +18,8 @@ from lamplighter.cli.session import (
     the_agent,
     the_schedule,
 )
-from lamplighter.cli.times import distance, lasting, parse_moment, read, shown, zone_of
+from lamplighter.cli.settings import settings_of, state_of
+from lamplighter.cli.times import distance, exactly, parse_moment, read, shown, zone_of
 from lamplighter.cli.why import why
 from lamplighter.client import PlannedFire, Preview, Schedule
 from lamplighter.clock import SystemClock
@@ -73,7 +74,10 @@ def edit(
     with connect() as client:
         owner = the_agent(client, agent)
         old = the_schedule(client, owner, schedule)
-        body = {"name": name or old["name"], **options.body(client, old["timezone"])}
+        said = options.body(client, old["timezone"])
+        if name is None and not said:
+            raise InvalidInput.of("", "say what to change, such as --cron '0 9 * * 1-5' or --max-retries 2")
+        body = {"name": name or old["name"], **said}
         changed = client.update_schedule(owner["id"], old["id"], body)
     if json:
         as_json(changed)
@@ -116,11 +120,11 @@ def show(agent: AgentWord, schedule: ScheduleWord, json: Json = False) -> None:
     with connect() as client:
         owner = the_agent(client, agent)
         found = the_schedule(client, owner, schedule)
-    if json:
-        as_json(found)
-        return
-    title(f"{owner['name']} › {found['name']}")
-    facts(_settings(found))
+        if json:
+            as_json(found)
+            return
+        title(f"{owner['name']} › {found['name']}")
+        facts(_timing(found) + settings_of(client, found) + _dates(found))
     _warn(found)
 
 
@@ -211,10 +215,11 @@ def run(agent: AgentWord, schedule: ScheduleWord, json: Json = False) -> None:
         owner = the_agent(client, agent)
         found = the_schedule(client, owner, schedule)
         started = client.run_schedule(owner["id"], found["id"])
+        state = state_of(client, started)
     if json:
         as_json(started)
         return
-    say(f"Run {started['id']} of {owner['name']} is started with the settings of {found['name']}.")
+    say(f"Run {started['id']} of {owner['name']} with the settings of {found['name']}: {state}")
     hint(f"`lamplighter run logs {quoted(owner['name'])} {started['id']} --follow` shows its log")
 
 
@@ -240,9 +245,8 @@ def _next(s: Schedule, *, brief: bool = False) -> str:
     return text if brief else f"{text}, {distance(moment, SystemClock().now())}"
 
 
-def _settings(s: Schedule) -> list[tuple[str, Any]]:
+def _timing(s: Schedule) -> list[tuple[str, Any]]:
     zone = zone_of(s["timezone"])
-    parallel = f"{s['parallelism']}, export {s['parallelExport'].lower()}" if s["parallelism"] > 1 else None
     return [
         ("Id", s["id"]),
         ("When", s["localSchedule"]),
@@ -252,25 +256,12 @@ def _settings(s: Schedule) -> list[tuple[str, Any]]:
         ("Start", shown(s["startTime"], zone)),
         ("End", shown(s["endTime"], zone)),
         ("Excluded days", ", ".join(s["excludedDates"])),
-        ("Jitter", lasting(s["jitterSeconds"]) if s["jitterSeconds"] else None),
-        ("Missed fires", f"{s['catchUp']}, within {lasting(s['catchUpWindowSeconds'])}"),
+        ("Jitter", exactly(s["jitterSeconds"]) if s["jitterSeconds"] else None),
+        ("Missed fires", f"{s['catchUp']}, within {exactly(s['catchUpWindowSeconds'])}"),
         ("Clock changes", f"gap {s['dstGap']}, overlap {s['dstOverlap']}"),
-        ("Input", s["inputParameters"]),
-        ("Parallel runs", parallel),
-        ("At the same time", s["parallelMaxConcurrency"]),
-        ("Exclusive", "yes" if s["isExclusive"] else None),
-        ("Retries", _retries(s)),
-        ("Time-out", lasting(s["timeoutSeconds"]) if s["timeoutSeconds"] else None),
-        ("Server group", s["serverGroupId"]),
-        ("Priority", s["priority"] or None),
-        ("Log", f"{s['logLevel']}, {s['logMode']}"),
-        ("Created", shown(s["created"], zone)),
-        ("Changed", shown(s["updated"], zone)),
     ]
 
 
-def _retries(s: Schedule) -> str | None:
-    if s["maxRetries"] is None and not s["isWaitOnFailure"]:
-        return None
-    number = 3 if s["maxRetries"] is None else s["maxRetries"]
-    return counted(number, "time") + (", after a wait" if s["isWaitOnFailure"] else ", at once")
+def _dates(s: Schedule) -> list[tuple[str, Any]]:
+    zone = zone_of(s["timezone"])
+    return [("Created", shown(s["created"], zone)), ("Changed", shown(s["updated"], zone))]

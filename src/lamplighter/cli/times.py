@@ -173,9 +173,20 @@ def lasting(seconds: int) -> str:
     """A duration in its largest unit that says enough."""
     for length, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= 2 * length or seconds == length:
-            number = seconds // length
-            return f"{number} {unit}{'' if number == 1 else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+            return _so_many(seconds // length, unit)
+    return _so_many(seconds, "second")
+
+
+def exactly(seconds: int) -> str:
+    """A duration in the largest unit that has no remainder: ``90 seconds``, ``2 hours``."""
+    for length, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds and seconds % length == 0:
+            return _so_many(seconds // length, unit)
+    return _so_many(seconds, "second")
+
+
+def _so_many(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def clock_time(seconds: int) -> str:

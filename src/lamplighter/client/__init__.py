@@ -48,6 +48,8 @@ STATUS_NAMES = {
 """The statuses of runs by the numbers of the wire."""
 ENDED = frozenset({6, 7, 8, 9, 10, 11})
 """The statuses of runs that have ended."""
+WAITS = frozenset({4, 12})
+"""The statuses of runs that no server has taken yet, or that wait for another attempt."""
 SUCCEEDED = frozenset({9, 10})
 """The statuses of runs that ended well."""
 
@@ -105,6 +107,7 @@ class Schedule(TypedDict):
     parallelism: int
     parallelMaxConcurrency: int | None
     parallelExport: str
+    proxyPoolId: int | None
     logLevel: str
     logMode: str
     isExclusive: bool
@@ -185,7 +188,21 @@ class Run(TypedDict):
     scheduleId: int | None
     scheduledTime: str | None
     attempt: int
+    retries: int
     warnings: list[str]
+    inputParameters: str
+    parallelMaxConcurrency: int | None
+    parallelExport: str
+    proxyPoolId: int | None
+    serverGroupId: int | None
+    logLevel: str
+    logMode: str
+    isExclusive: bool
+    isWaitOnFailure: bool
+    maxRetries: int | None
+    retryDelaySeconds: int | None
+    timeoutSeconds: int | None
+    priority: int
 
 
 class RunFile(TypedDict):

@@ -23,6 +23,7 @@ from lamplighter.errors import (
     TooLarge,
     Unavailable,
     UnsupportedMedia,
+    what_is_wrong,
 )
 from lamplighter.http import reference
 from lamplighter.http.api import (
@@ -132,7 +133,7 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
     if error["type"] == "json_invalid":
         return FieldError("", f"the body is not valid JSON: {error['ctx']['error']}")
     where = [str(part) for part in error["loc"][1:]]
-    message = error["msg"].removeprefix("Value error, ")
+    message = what_is_wrong(error)
     if error["type"] in ("missing", "model_attributes_type", "model_type") and not where:
         message = "the body must be a JSON object"
     # A name of the client's own may hold what cannot be sent back.

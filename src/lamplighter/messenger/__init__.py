@@ -11,11 +11,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 from lamplighter.errors import Conflict
 
 SECONDS = 30
+Kind = Literal["info", "success", "warning", "failure"]
 
 
 class NotInstalled(Conflict):
@@ -55,13 +56,16 @@ class Messenger:
             raise Conflict(f"the addresses could not be checked: {answer}")
         return [Address(one["shown"], one["error"]) for one in answer]
 
-    def send(self, address: str, title: str, body: str) -> str | None:
-        """Send one message; None when it was delivered, else what went wrong."""
+    def send(self, address: str, title: str, body: str, kind: Kind = "info") -> str | None:
+        """Send one message; None when it was delivered, else what went wrong.
+
+        By ``kind`` services choose a colour, a sign or an urgency.
+        """
         try:
             require_apprise()
         except NotInstalled as problem:
             return str(problem)
-        answer = self._ask({"send": address, "title": title, "body": body})
+        answer = self._ask({"send": address, "title": title, "body": body, "kind": kind})
         return None if answer is None else str(answer)
 
     def close(self) -> None:

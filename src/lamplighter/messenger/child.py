@@ -1,7 +1,9 @@
 """The process that sends: reads one question from standard input and answers it in JSON.
 
 ``{"check": [address, …]}`` → ``[{"shown": …, "error": null | why}, …]``;
-``{"send": address, "title": …, "body": …}`` → ``null`` when it was delivered, else why not.
+``{"send": address, "title": …, "body": …, "kind": …}`` → ``null`` when it was delivered, else why not.
+With both ``"seconds"``: how long the process may take. Unless an address has time-outs of its own (``rto``, ``cto``),
+two thirds of that are for an answer and one third for a connection.
 """
 
 import json
@@ -12,22 +14,33 @@ import sys
 from typing import Any
 from urllib.parse import unquote
 
-from apprise import Apprise, AppriseAsset, NotifyFormat
+from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+from apprise.plugins.email import NotifyEmail
+from apprise.url import URLBase
 
 _SHORTEST_SECRET = 3
 _LONGEST_ERROR = 500
 _HOST = re.compile(r"localhost|[\w-]+(\.[\w-]+)+")
 
 
+_CAUSE = "Socket Exception"
+_TIMED_OUT = re.compile(r"timed out|timeout", re.IGNORECASE)
+_NOT_CONNECTED = re.compile(r"connect(ion to \S+)? timed out|ConnectTimeout", re.IGNORECASE)
+
+
 class _Heard(logging.Handler):
-    """Keeps what Apprise warns of: it tells nothing else of why it could not."""
+    """Keeps what Apprise warns of, and the causes that it tells only to those who look for mistakes in it."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.DEBUG)
         self.lines: list[str] = []
+        self.causes: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        if record.levelno >= logging.WARNING:
+            self.lines.append(record.getMessage())
+        elif record.getMessage().startswith(_CAUSE):
+            self.causes.append(record.getMessage())
 
 
 def main() -> None:
@@ -37,13 +50,23 @@ def main() -> None:
     heard = _Heard()
     logger = logging.getLogger("apprise")
     logger.addHandler(heard)
+    logger.setLevel(logging.DEBUG)
     logger.propagate = False
+    _allow(question["seconds"])
     answer: Any
     if "check" in question:
         answer = [_check(address, heard) for address in question["check"]]
     else:
-        answer = _send(question["send"], question["title"], question["body"], heard)
+        answer = _send(question["send"], question["title"], question["body"], NotifyType(question["kind"]), heard)
     json.dump(answer, sys.stdout)
+
+
+def _allow(seconds: float) -> None:
+    """Give services longer than the 4 s of Apprise: what they have taken too late would be sent again."""
+    URLBase.socket_read_timeout = round(seconds * 2 / 3, 1)
+    URLBase.socket_connect_timeout = round(seconds / 3, 1)
+    # Mail has one time-out for everything, and takes this one.
+    NotifyEmail.socket_connect_timeout = URLBase.socket_read_timeout
 
 
 def _check(address: str, heard: _Heard) -> dict[str, str | None]:
@@ -58,18 +81,35 @@ def _check(address: str, heard: _Heard) -> dict[str, str | None]:
     return {"shown": _shown(plugin, address), "error": None}
 
 
-def _send(address: str, title: str, body: str, heard: _Heard) -> str | None:
+def _send(address: str, title: str, body: str, kind: NotifyType, heard: _Heard) -> str | None:
+    plugin = None
     try:
         plugin = _plugin(address)
         if plugin is None:
             return _why(heard, address)
         sender = Apprise(asset=_asset())
         sender.add(plugin)
-        delivered = bool(sender.notify(body=body, title=title, body_format=NotifyFormat.TEXT))
+        delivered = bool(
+            sender.notify(body=body, title=title, notify_type=kind, body_format=NotifyFormat.TEXT)
+        )
     except Exception as problem:  # noqa: BLE001 - whatever happens in a plug-in, the message is sent again
         heard.lines.append(f"{type(problem).__name__}: {problem}")
         delivered = False
-    return None if delivered else _why(heard, address)
+    if delivered:
+        return None
+    return _time_out(plugin, heard.causes) or _why(heard, address)
+
+
+def _time_out(plugin: Any, causes: list[str]) -> str | None:
+    """A sentence about what took too long, which Apprise calls a connection error; None when it was not that."""
+    found = next((cause for cause in causes if _TIMED_OUT.search(cause)), None)
+    if found is None:
+        return None
+    if isinstance(plugin, NotifyEmail):
+        return f"no answer within {plugin.socket_connect_timeout:g} seconds"
+    if _NOT_CONNECTED.search(found):
+        return f"no connection within {plugin.socket_connect_timeout:g} seconds"
+    return f"no answer within {plugin.socket_read_timeout:g} seconds"
 
 
 def _asset() -> AppriseAsset:

@@ -4,7 +4,7 @@ Nothing here reads a clock, a file or a database. The engine and the service fet
 be done, and write the answer in the same transaction.
 """
 
-from lamplighter.planner.combining import GOOD, Combination, Part, combination
+from lamplighter.planner.combining import DELIVERED, GOOD, NOT_DELIVERED, Combination, Part, combination
 from lamplighter.planner.due_times import (
     due_times,
     is_excluded,
@@ -28,9 +28,11 @@ from lamplighter.planner.starting import (
 )
 
 __all__ = [
+    "DELIVERED",
     "GOOD",
     "LATE_AFTER",
     "LEASE",
+    "NOT_DELIVERED",
     "WAITS_FOR_GROUP",
     "Admission",
     "Combination",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from lamplighter.model import RunStatus
 
+DELIVERED = "delivered"
+NOT_DELIVERED = "not delivered"
 GOOD = frozenset({RunStatus.COMPLETED, RunStatus.SUCCESS})
 
 
@@ -31,7 +33,7 @@ class Combination:
     ``merged`` has (sequence, run id, attempt) of the parts in it, in sequence order; ``missing`` the status of
     each other one by its sequence. Known when it has been made: ``folder``, its name in the folder of the set's
     first run; ``records``, their number; ``removed``, the sequences whose records were removed meanwhile;
-    ``is_delivered``, whether it is where it was to be brought.
+    ``delivery``, what became of it if it was to be delivered.
     """
 
     merged: tuple[tuple[int, int, int], ...]
@@ -39,12 +41,17 @@ class Combination:
     folder: str = ""
     records: int = 0
     removed: tuple[int, ...] = ()
-    is_delivered: bool = False
+    delivery: str = ""
 
     @property
     def is_complete(self) -> bool:
         """Whether no part is missing."""
         return not self.missing and not self.removed
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether it is where it was to be brought."""
+        return self.delivery == DELIVERED
 
     def is_of(self, other: "Combination | None") -> bool:
         """Whether ``other`` merges exactly the same."""
@@ -54,13 +61,15 @@ class Combination:
         """What a person reads of it."""
         count = f"{self.records:,} record{'' if self.records == 1 else 's'}"
         if self.is_complete:
-            return f"combined export of all {len(self.merged)} parts: {count}"
+            told = f"combined export of all {len(self.merged)} parts: {count}"
+            return f"{told}, {self.delivery}" if self.delivery else told
         lacking = dict(self.missing) | dict.fromkeys(self.removed, "its files were removed")
         names = ", ".join(f"{sequence} ({why})" for sequence, why in sorted(lacking.items()))
         total = len(self.merged) + len(self.missing)
         there = len(self.merged) - len(self.removed)
         which = f"part {names} is" if len(lacking) == 1 else f"parts {names} are"
-        return f"combined export of {there} of {total} parts: {count}; {which} missing"
+        told = f"combined export of {there} of {total} parts: {count}; {which} missing"
+        return f"{told}, so it is {self.delivery}" if self.delivery else told
 
     def to_text(self) -> str:
         """The form in which it is stored."""
@@ -71,7 +80,7 @@ class Combination:
                 "folder": self.folder,
                 "records": self.records,
                 "removed": self.removed,
-                "delivered": self.is_delivered,
+                "delivery": self.delivery,
             }
         )
 
@@ -87,7 +96,7 @@ class Combination:
             value["folder"],
             value["records"],
             tuple(value["removed"]),
-            value["delivered"],
+            value["delivery"],
         )
 
 

@@ -6,6 +6,7 @@ Names and messages come from strangers, so a text is one line, without control c
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from lamplighter.errors import InvalidInput
 from lamplighter.model import NotificationEvent, Outcome, RunStatus, Timing
@@ -97,6 +98,17 @@ def events_of_end(
     recovery = (NotificationEvent.RECOVERY,) if has_recovered else ()
     drop = (NotificationEvent.VOLUME_DROP,) if warnings else ()
     return (*recovery, *drop)
+
+
+def kind_of(event: NotificationEvent) -> Literal["success", "warning", "failure"]:
+    """How grave a message about the event is, in Apprise's words."""
+    match event:
+        case NotificationEvent.RECOVERY:
+            return "success"
+        case NotificationEvent.VOLUME_DROP:
+            return "warning"
+        case _:
+            return "failure"
 
 
 def subject_of(agent_id: int, schedule_id: int | None) -> str:

@@ -18,9 +18,9 @@ import structlog
 from lamplighter.errors import LamplighterError
 from lamplighter.export.records import JSONL, merge, write_formats
 from lamplighter.files import Files
-from lamplighter.manifest import Manifest
+from lamplighter.manifest import ExportSection, Manifest
 from lamplighter.model import Run
-from lamplighter.planner import Combination, Part, combination
+from lamplighter.planner import NOT_DELIVERED, Combination, Part, combination
 from lamplighter.runner.attempt import Workshop
 from lamplighter.store import agents, runs, sets
 from lamplighter.store import files as file_list
@@ -78,7 +78,7 @@ def note(
     export = sets.export_of(c, run.set_id)
     before = None if export is None else Combination.from_text(export.made)
     sets.note_combined(c, run.set_id, made.to_text())
-    file_list.replace_exports(c, first_run, listed(files, first_run, made, formats_of(c, run)), now)
+    file_list.replace_exports(c, first_run, listed(files, first_run, made, section_of(c, run).formats), now)
     runs.set_export_count(c, first_run, made.records)
     return None if before is None else files.run_folder(first_run) / before.folder
 
@@ -96,12 +96,12 @@ def listed(
     ]
 
 
-def formats_of(c: sa.Connection, run: Run) -> Sequence[str]:
-    """The formats in which the run's version of the agent exports."""
+def section_of(c: sa.Connection, run: Run) -> ExportSection:
+    """How the run's version of the agent exports."""
     found = agents.definition(c, run.agent_id, run.agent_version)
     if found is None:
         raise LamplighterError(f"version {run.agent_version} of the agent does not exist")
-    return Manifest.model_validate(found[1]).export.formats
+    return Manifest.model_validate(found[1]).export
 
 
 def first_run_of(c: sa.Connection, set_id: int) -> int | None:
@@ -133,10 +133,12 @@ def _combine(shop: Workshop, set_id: int) -> None:
         run = next(iter(runs.of_set(c, set_id)), None)
         wanted = _still_wanted(c, set_id)
         first_run = first_run_of(c, set_id)
-        formats = () if run is None else formats_of(c, run)
+        section = None if run is None else section_of(c, run)
     made: Combination | None = None
-    if wanted is not None and first_run is not None:
-        made = make(shop.files, first_run, wanted, formats)
+    if wanted is not None and first_run is not None and section is not None:
+        made = make(shop.files, first_run, wanted, section.formats)
+        if section.destinations:  # which a part delivers, by its restart
+            made = replace(made, delivery=NOT_DELIVERED)
     # What is not needed in the end: what was made, or when that counts, the one before.
     folder = None if made is None else shop.files.run_folder(first_run or 0) / made.folder
     with shop.db.write() as c:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from lamplighter import lifecycle
 from lamplighter.lifecycle import Verdict
 from lamplighter.model import ParallelExport, Run, RunStatus
-from lamplighter.planner import Combination, Part
+from lamplighter.planner import DELIVERED, NOT_DELIVERED, Combination, Part
 from lamplighter.runner import combining, proxies
 from lamplighter.runner.attempt import Attempt
 from lamplighter.runner.delivering import Result, delivered, export_folder, undelivered
@@ -110,12 +110,13 @@ class _Ending:
                 self.result = undelivered(attempt, self.result, reason)
             return
         self.leftover = files.run_folder(first_run) / made.folder
-        attempt.say(made.describe())
         if made.is_complete:
             self.result = delivered(attempt, self.result, made)
-        elif section.destinations:
-            attempt.say("it is not delivered: parts are missing; restart them, and it is made anew")
-        self._made = replace(made, is_delivered=self.result.verdict.is_delivered)
+        if section.destinations:
+            is_delivered = self.result.verdict.is_delivered
+            made = replace(made, delivery=DELIVERED if is_delivered else NOT_DELIVERED)
+        attempt.say(made.describe())
+        self._made = made
 
     def _wanted(self, c: sa.Connection, run: Run) -> tuple[int, Combination] | None:
         """What must be merged before the run may end as it does, and the run that it belongs to."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from lamplighter import inputs
 from lamplighter.export.records import JSONL, RecordSummary, check_records, write_formats
+from lamplighter.files import write_whole
 from lamplighter.lifecycle import Verdict
 from lamplighter.masking import Mask
 from lamplighter.model import RecordStatistics, RunStatus, StopCause
@@ -82,8 +83,12 @@ def _judge(
         ),
         success,
     )
-    # It may quote the agent, who knows secrets.
-    verdict = replace(verdict, message=_mask(attempt).text(verdict.message))
+    # They may quote the agent, who knows secrets.
+    mask = _mask(attempt)
+    verdict = replace(verdict, message=mask.text(verdict.message))
+    if mask and document:
+        document = json.loads(mask.text(json.dumps(document)))
+        write_whole(attempt.folder.report, json.dumps(document).encode())
     now = RecordStatistics(summary.count, dict(summary.filled))
     verdict = _against_baseline(attempt, verdict, now)
     is_exported = not is_part(attempt.run) and verdict.status is not RunStatus.FAILURE
@@ -113,7 +118,8 @@ def _begin_export(attempt: Attempt) -> None:
 
 def _explain(attempt: Attempt, result: Result) -> None:
     """Gather what explains a failure, while the agent's folder is still there."""
-    if result.verdict.status is RunStatus.FAILURE and result.statistics is not None:
+    verdict = result.verdict
+    if verdict.status is RunStatus.FAILURE and result.statistics is not None and not verdict.undelivered:
         with attempt.shop.db.read() as c:
             last_good = statistics.last_good(c, attempt.run)
         evidence.gather(

@@ -17,10 +17,38 @@ if __name__ == "__main__" and os.path.realpath(sys.path[0]) == os.path.dirname(o
     del sys.path[0]
 
 import importlib
+import json
 import pathlib
+import traceback
 import types
 
 ROOT = "_lamplighter"
+OLDEST_SCRAPY = (2, 13)
+
+
+def no_scrapy() -> str | None:
+    """Why the Scrapy of this environment cannot be used, in a sentence; None when it can."""
+    try:
+        scrapy = importlib.import_module("scrapy")
+    except Exception as error:  # noqa: BLE001 - what a broken installation raises may be anything
+        if isinstance(error, ModuleNotFoundError) and error.name == "scrapy":
+            return "Scrapy is not installed in the agent's environment: add it to requirements"
+        traceback.print_exc()
+        return f"Scrapy cannot be imported: {type(error).__name__}: {error}"
+    if scrapy.version_info < OLDEST_SCRAPY:
+        oldest = ".".join(map(str, OLDEST_SCRAPY))
+        return f"Scrapy {scrapy.__version__} is too old: {oldest} or newer is needed"
+    return None
+
+
+def refuse(problem: str) -> int:
+    """Tell why nothing is crawled, in the log and in the report; returns the exit status."""
+    sys.stderr.write(f"{problem}\n")
+    path = os.environ.get("LAMPLIGHTER_REPORT")
+    if path:
+        report = {"final": True, "finishReason": None, "problems": [problem]}
+        pathlib.Path(path).write_text(json.dumps(report), encoding="utf-8")
+    return 1
 
 
 def load() -> types.ModuleType:
@@ -32,4 +60,5 @@ def load() -> types.ModuleType:
 
 
 if __name__ == "__main__":
-    sys.exit(load().main())
+    problem = no_scrapy()
+    sys.exit(refuse(problem) if problem else load().main())

@@ -7,6 +7,7 @@ given", as the HTTP contract says. Python code uses the snake_case names.
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, TypeVar, cast
@@ -17,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     StrictBool,
     StrictStr,
     ValidationError,
@@ -26,6 +28,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
 
 from lamplighter.model import CatchUp, LogLevel, LogMode, ParallelExport, RunSettings, ScheduleType
 from lamplighter.triggers import DstGap, DstOverlap, Period
@@ -118,6 +121,27 @@ def _name(text: str) -> str:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Annotates a whole number that is bounded on both sides, so that the message can tell both."""
+
+    least: int
+    most: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """What Pydantic makes of it: the bounds of a number, with a message of this house."""
+        number = core_schema.int_schema(ge=self.least, le=self.most)
+        return core_schema.no_info_wrap_validator_function(self._read, number)
+
+    def _read(self, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        with suppress(ValidationError):
+            return read(_number_only(value))
+        is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        raise ValueError(
+            f"must be {'' if is_whole else 'a whole number, '}{self.least:,} to {self.most:,}"
+        )
+
+
 def _number_only(value: Any) -> Any:
     if isinstance(value, str | bool):
         raise ValueError("must be a whole number, not text or a truth value")  # noqa: TRY004 - for Pydantic
@@ -145,8 +169,8 @@ Name = Annotated[
 JsonText = Annotated[StrictStr, Field(max_length=1_000_000), BeforeValidator(_json_text), Clean]
 NumberOnly = BeforeValidator(_number_only)
 Whole = Annotated[int, NumberOnly]
-Small = Annotated[int, Field(ge=1, le=1_000_000), NumberOnly]
-Seconds = Annotated[int, Field(ge=0, le=315_360_000), NumberOnly]
+Small = Annotated[int, Between(1, 1_000_000)]
+Seconds = Annotated[int, Between(0, 315_360_000)]
 Type = Annotated[
     ScheduleType,
     BeforeValidator(choose(ScheduleType)),
@@ -181,7 +205,7 @@ class SettingsRequest(Request):
     """The settings of runs that a schedule and a start have in common."""
 
     input_parameters: JsonText | None = None
-    parallelism: Annotated[int, Field(ge=1, le=50), NumberOnly] | None = None
+    parallelism: Annotated[int, Between(1, 50)] | None = None
     parallel_max_concurrency: Small | None = None
     parallel_export: Export | None = None
     proxy_pool_id: Whole | None = None
@@ -190,10 +214,10 @@ class SettingsRequest(Request):
     log_mode: Mode | None = None
     is_exclusive: StrictBool | None = None
     is_wait_on_failure: StrictBool | None = None
-    max_retries: Annotated[int, Field(ge=0, le=1000), NumberOnly] | None = None
-    retry_delay_seconds: Annotated[int, Field(ge=0, le=3600), NumberOnly] | None = None
-    timeout_seconds: Annotated[int, Field(ge=1, le=31_536_000), NumberOnly] | None = None
-    priority: Annotated[int, Field(ge=-1000, le=1000), NumberOnly] | None = None
+    max_retries: Annotated[int, Between(0, 1000)] | None = None
+    retry_delay_seconds: Annotated[int, Between(0, 3600)] | None = None
+    timeout_seconds: Annotated[int, Between(1, 31_536_000)] | None = None
+    priority: Annotated[int, Between(-1000, 1000)] | None = None
 
     def settings(self, base: RunSettings) -> RunSettings:
         """``base`` with what was asked for in its place."""
@@ -220,7 +244,7 @@ class ScheduleRequest(SettingsRequest):
     is_enabled: StrictBool | None = None
     run_every_count: Small | None = None
     run_every_period: EveryPeriod | None = None
-    jitter_seconds: Annotated[int, Field(ge=0, le=86_400), NumberOnly] | None = None
+    jitter_seconds: Annotated[int, Between(0, 86_400)] | None = None
     catch_up: CatchUpChoice | None = None
     catch_up_window_seconds: Seconds | None = None
     dst_gap: Gap | None = None
@@ -232,14 +256,14 @@ class PreviewRequest(ScheduleRequest):
     """A schedule whose next fires are to be shown."""
 
     after: Time | None = None
-    count: Annotated[int, Field(ge=1, le=1000), NumberOnly] = 5
+    count: Annotated[int, Between(1, 1000)] = 5
 
 
 class StartRequest(SettingsRequest):
     """How an agent is to be started by hand. ``timeout`` (seconds) is for synchronous starts."""
 
     is_run_synchronously: StrictBool = False
-    timeout: Annotated[int, Field(ge=1, le=3600), NumberOnly] = 60
+    timeout: Annotated[int, Between(1, 3600)] = 60
 
 
 class AgentRequest(Request):

@@ -115,13 +115,18 @@ class Schedules:
         return new
 
     def switch(self, agent_id: int, schedule_id: int, *, on: bool) -> None:
-        """Enable or disable a schedule; nothing happens when it already is."""
+        """Enable or disable a schedule; nothing happens when it already is.
+
+        InvalidInput when it cannot be enabled because its input does not fit any more, or a secret is gone.
+        """
         with self._db.write() as c:
             now = self._clock.now()
             old = _schedule_or_404(c, agent_id, schedule_id)
             if old.is_enabled is on:
                 return
             agent = agent_or_404(c, agent_id)
+            if on:
+                check_input(c, agent, old.input_parameters)
             new = _with_next(c, old, replace(old, is_enabled=on, updated=now), agent, now)
             schedules.update(c, new, TZDATA_VERSION)
         self._on_change()
@@ -258,6 +263,8 @@ def _checked(
     ]
     if old is None or request.input_parameters is not None:
         errors += _errors_of(lambda: check_input(c, agent, request.input_parameters))
+    elif request.is_enabled and not old.is_enabled:  # the agent and the secrets may be others than they were
+        errors += _errors_of(lambda: check_input(c, agent, old.input_parameters))
     if request.name is None:
         errors.append(FieldError("name", "is required: 1 to 200 characters"))
     if errors or request.name is None:

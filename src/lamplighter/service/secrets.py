@@ -1,16 +1,16 @@
 """Use cases of secrets: set, list, remove; and what is to be hidden in the log of a run."""
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from pydantic import ConfigDict, Field, StrictStr
+import structlog
+from pydantic import ConfigDict, Field, StrictStr, ValidationError
 
-from lamplighter import inputs
+from lamplighter import inputs, references
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, FieldError, InvalidInput, NotFound
 from lamplighter.manifest import Manifest
@@ -24,7 +24,7 @@ from lamplighter.store.database import Database
 from lamplighter.store.secrets import Referrer
 from lamplighter.vault import Vault
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+log = structlog.get_logger()
 
 
 class SecretRequest(Request):
@@ -76,12 +76,8 @@ class Secrets:
 
     def put(self, name: str, request: SecretRequest) -> tuple[Secret, bool]:
         """Set a secret; the second value says whether it is new. Runs that begin from now on get the value."""
-        if not _NAME.fullmatch(name):
-            message = (
-                "must begin with a letter or underscore, go on with letters, digits, _ . or -,"
-                " and have at most 100 characters"
-            )
-            raise InvalidInput.of("secretName", message)
+        if not references.can_be_name(name):
+            raise InvalidInput.of("secretName", references.RIGHT_NAME)
         sealed = self._vault.seal(request.value)
         with self._db.write() as c:
             is_new = secrets.put(c, agents.default_space(c), name, sealed, self._clock.now())
@@ -107,16 +103,23 @@ class Secrets:
 
 
 def check_input(c: sa.Connection, agent: Agent, text: str | None) -> None:
-    """Raise InvalidInput unless ``text`` is an input that the agent takes and all its secrets are known."""
+    """Raise InvalidInput unless ``text`` is an input that the agent takes and all secrets of a run are known.
+
+    A secret that is missing is told at the field that refers to it: the input, or a key of agent.toml.
+    """
     value = inputs.read(text)
     _, manifest = definition(c, agent.id, agent.version)
-    wrong = inputs.problems(manifest, value)
+    wrong = [FieldError(inputs.FIELD, sentence) for sentence in inputs.problems(manifest, value)]
     if not wrong:
-        referred = inputs.secret_names_of(manifest, value)
-        if referred:
-            wrong = inputs.unknown_secrets(referred, secrets.names(c, agent.space_id))
+        places = {field: names for field, names in inputs.secret_places(manifest, value).items() if names}
+        known = secrets.names(c, agent.space_id) if places else set()
+        wrong = [
+            FieldError(field, sentence)
+            for field, names in places.items()
+            for sentence in inputs.unknown_secrets(names, known)
+        ]
     if wrong:
-        raise InvalidInput(*(FieldError(inputs.FIELD, sentence) for sentence in wrong))
+        raise InvalidInput(*wrong)
 
 
 def mask_of(c: sa.Connection, vault: Vault, run: Run) -> Mask:
@@ -129,8 +132,12 @@ def mask_of(c: sa.Connection, vault: Vault, run: Run) -> Mask:
 
 def _names_in(referrer: Referrer) -> set[str]:
     """The secrets that a run of a schedule would need, or those that an agent.toml itself refers to."""
-    manifest = Manifest.model_validate(referrer.manifest)
     given: Any = json.loads(referrer.input_parameters or "{}")
+    try:
+        manifest = Manifest.model_validate(referrer.manifest)
+    except ValidationError as problem:
+        log.warning("a stored agent.toml cannot be read", agent=referrer.agent_id, error=str(problem))
+        return inputs.secret_names([referrer.manifest, given])  # whatever may be meant
     return inputs.secret_names_of(manifest, given)
 
 

@@ -342,7 +342,17 @@ class RunShape(Shape):
     schedule_id: int | None
     scheduled_time: Time | None
     attempt: int
+    retries: int = Field(description="How many of its attempts were retries since it was started or restarted")
     warnings: list[str] = Field(description="What a person should know of a run that ended well all the same")
+    input_parameters: str = Field(description="The input as JSON; secrets are references in it")
+    proxy_pool_id: int | None
+    server_group_id: int | None
+    is_exclusive: bool
+    is_wait_on_failure: bool
+    max_retries: int | None
+    retry_delay_seconds: int | None
+    timeout_seconds: int | None
+    priority: int
 
     @classmethod
     def of(cls, r: model.Run, now: datetime) -> "RunShape":
@@ -388,7 +398,17 @@ class RunShape(Shape):
             schedule_id=r.schedule_id,
             scheduled_time=r.scheduled_time,
             attempt=r.attempt,
+            retries=r.retries,
             warnings=list(r.warnings),
+            input_parameters=r.input_json,
+            proxy_pool_id=s.proxy_pool_id,
+            server_group_id=s.server_group_id,
+            is_exclusive=s.is_exclusive,
+            is_wait_on_failure=s.is_wait_on_failure,
+            max_retries=s.max_retries,
+            retry_delay_seconds=s.retry_delay_seconds,
+            timeout_seconds=s.timeout_seconds,
+            priority=s.priority,
         )
 
 

@@ -111,7 +111,7 @@ class Run:
     async def _crawl(self, process: Any, spider: type[Spider], rows: list[dict[str, Any]]) -> None:
         """Await each crawl; the process ends when none is left, so the next one begins before it can look."""
         for row in rows:
-            crawl = Crawl(self._records)
+            crawl = Crawl(self._records, self.evidence)
             self.report.crawls.append(crawl)
             try:
                 # The first to get this far installs the reactor: a crawl that fails in its spider does not.

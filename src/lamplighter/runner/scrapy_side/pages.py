@@ -40,12 +40,12 @@ class Pages:
     def _downloaded(self, response: Response, request: Request) -> None:
         if response.status < 400:
             return
-        if not _is_robots(request):  # a site without one is nothing special
+        if not is_robots(request):  # a site without one is nothing special
             self._evidence.failed(response)
         self._keep(response, request, "error", f"{_named(request)} answered {response.status}")
 
     def _received(self, response: Response, request: Request) -> None:
-        if self._snapshots is None or response.status >= 400 or _is_robots(request):
+        if self._snapshots is None or response.status >= 400 or is_robots(request):
             return
         told = f"{_named(request)} answered {response.status}"
         if looks_blocked(response):
@@ -89,7 +89,8 @@ class Pages:
                 self._kept[request] = name
 
 
-def _is_robots(request: Request) -> bool:
+def is_robots(request: Request) -> bool:
+    """Whether somebody asks what robots may do, and not for a page."""
     return request.url.endswith("/robots.txt")
 
 

@@ -93,9 +93,11 @@ class Report:
 
     def _problems(self, final: bool, stats: dict[str, Any]) -> list[str]:
         found = list(self.problems)
+        ends: list[str] = []
         for number, crawl in enumerate(self.crawls, 1):
             row = f"Row {number}: " if len(self.crawls) > 1 else ""
             found += [row + problem for problem in crawl.problems(final)]
+            ends += [row + problem for problem in crawl.bad_ends()]
         told = {error for crawl in self.crawls for error in crawl.told}
         found += self.losses.problems(told) + self._records.lost.sentences("A record could not be written")
         # The counts say less than the signals and the log, which a project may have redirected.
@@ -103,7 +105,9 @@ class Report:
             found += counted(stats, "spider_exceptions/", "The spider raised")
         if not self.losses.feeds.count:
             found += counted(stats, "feedexport/failed_count/", "A feed failed")
-        return found
+        if self.proxies:
+            found += self.proxies.problems()
+        return found + ends  # what an end is called comes last: most often it says less than the rest
 
     def _counts(self, stats: dict[str, Any]) -> dict[str, int]:
         """Scrapy's statistics, or what the signals told where a project has switched them off."""

@@ -3,18 +3,21 @@
 import contextlib
 import logging
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedExporter
-from scrapy.http import Response
+from scrapy.http import Request, Response
 from twisted.python.failure import Failure
 
 from scrapy import signals
 
 from ...agent import without_passwords
 from .evidence import Evidence
+from .pages import is_robots
 from .problems import Tally, describe, raised
+from .proxies.refusals import CredentialsRefusedError
 from .records import Records
 
 
@@ -58,11 +61,32 @@ class LossLog(logging.Handler):
         return self.feeds.sentences("A feed failed") + engine
 
 
+class DownloadLog(logging.Handler):
+    """Notices what Scrapy tells only its log: middlewares of the project that raise instead of giving a page."""
+
+    LOGGER = "scrapy.core.scraper"
+
+    def __init__(self, evidence: Evidence, is_known: Callable[[BaseException], bool]) -> None:
+        """``is_known`` says of an exception whether it is told already."""
+        super().__init__(logging.ERROR)
+        self._evidence = evidence
+        self._is_known = is_known
+        self.errors = Tally()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None or not str(record.msg).startswith("Error downloading") or self._is_known(error):
+            return
+        self.errors.add(describe(error))
+        self._evidence.raised(error)
+
+
 class Crawl:
     """What is seen of one crawl: of one row of the input."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, evidence: Evidence) -> None:
         self._records = records
+        self._downloads = DownloadLog(evidence, self._is_counted)
         self._crawler: Crawler | None = None
         self._last_stats: dict[str, Any] = {}
         self.start_error: str | None = None
@@ -72,10 +96,14 @@ class Crawl:
         self.item_errors = Tally()
         self.items = self.pages = self.requests = 0
         self.statuses: Counter[str] = Counter()
+        # Of pages only, not of robots.txt: what was answered to begin with, and what came through to the engine.
+        self._bad_answers: Counter[int] = Counter()
+        self._good_pages = self._bad_pages = 0
 
     def watch(self, crawler: Crawler) -> None:
         """Signals only: the settings that would add a component replace the project's own."""
         self._crawler = crawler
+        logging.getLogger(DownloadLog.LOGGER).addHandler(self._downloads)
         for handler, signal_name in (
             (self._item_scraped, signals.item_scraped),
             (self._item_error, signals.item_error),
@@ -105,11 +133,19 @@ class Crawl:
         self.finish_reason = reason
         self.stats()
 
-    def _response_received(self) -> None:
+    def _response_received(self, response: Response, request: Request) -> None:
         self.pages += 1
+        if is_robots(request):
+            return
+        if response.status < 400:
+            self._good_pages += 1
+        else:
+            self._bad_pages += 1
 
-    def _response_downloaded(self, response: Response) -> None:
+    def _response_downloaded(self, response: Response, request: Request) -> None:
         self.statuses[str(response.status)] += 1
+        if response.status >= 400 and not is_robots(request):
+            self._bad_answers[response.status] += 1
 
     def _request_sent(self) -> None:
         self.requests += 1
@@ -126,6 +162,7 @@ class Crawl:
     def let_go(self) -> None:
         """When it is over: with thousands of rows, nobody could hold on to every crawler."""
         self.stats()
+        logging.getLogger(DownloadLog.LOGGER).removeHandler(self._downloads)
         self._crawler = None
 
     def problems(self, ended: bool) -> list[str]:
@@ -138,16 +175,37 @@ class Crawl:
         return found
 
     def _nothing_loaded(self) -> list[str]:
-        """Scrapy calls it finished when the site is down; nobody else does."""
-        kinds = {
-            key: count
-            for key, count in self.stats().items()
-            if key.startswith("downloader/exception_type_count/")
-        }
-        if self.pages or self.items or not kinds:
+        """Scrapy calls it finished when the site is down or turns us away; nobody else does."""
+        # Errors that the spider wants to see are pages: then Scrapy does not ignore them.
+        ignored = self.stats().get("httperror/response_ignored_count", 0)
+        if self.items or self._good_pages or self._bad_pages > ignored:
             return []
-        told = ", ".join(f"{key.rpartition('.')[2]} ({count} times)" for key, count in sorted(kinds.items()))
-        return [f"No page could be loaded: {told}."]
+        label = "No page could be loaded"
+        kinds = self._exceptions()
+        if self.pages:  # what robots.txt forbids is not asked for
+            kinds.pop("IgnoreRequest", None)
+        sentences = [f"{label}: {_times(kinds)}."] if kinds else []
+        if self._bad_pages:
+            sentences.append(f"{label}: every answer was an error: {_times(self._bad_answers)}.")
+        return self._downloads.errors.sentences(label) + sentences
+
+    def _exceptions(self) -> Counter[str]:
+        """What Scrapy counts of downloads that failed, by the name of the exception."""
+        prefix = "downloader/exception_type_count/"
+        found: Counter[str] = Counter()
+        for key, count in self.stats().items():
+            if key.startswith(prefix):
+                found[key.removeprefix(prefix).rpartition(".")[2]] += count
+        return found
+
+    def _is_counted(self, error: BaseException) -> bool:
+        return isinstance(error, CredentialsRefusedError) or type(error).__name__ in self._exceptions()
+
+    def bad_ends(self) -> list[str]:
+        """The finish reason, if it is none of those that ``problems`` tells."""
+        if self.start_error or self.finish_reason in (None, "shutdown", "finished"):
+            return []
+        return [f"The finish reason was {self.finish_reason}."]
 
     def _end_problems(self) -> list[str]:
         if self.start_error:
@@ -158,4 +216,10 @@ class Crawl:
             ]
         if self.finish_reason == "shutdown":
             return ["The crawl was stopped before it had finished (finish reason: shutdown)."]
-        return [] if self.finish_reason == "finished" else [f"The finish reason was {self.finish_reason}."]
+        return []
+
+
+def _times(counted: Mapping[Any, int]) -> str:
+    """``503 (3 times), 403 (1 time)``, the most frequent first."""
+    ordered = sorted(counted.items(), key=lambda entry: (-entry[1], str(entry[0])))
+    return ", ".join(f"{name} ({count} {'time' if count == 1 else 'times'})" for name, count in ordered)

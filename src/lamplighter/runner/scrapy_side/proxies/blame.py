@@ -23,16 +23,20 @@ BLOCKS = {403, 429, 502, 503, 504}
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """``at_proxy`` None: nobody can tell from this failure alone."""
+    """``at_proxy`` None: nobody can tell from this failure alone. ``refuses``: it was about our credentials."""
 
     error: str
     at_proxy: bool | None
+    refuses: bool = False
 
 
-def of_status(status: int) -> Blame | None:
-    """None for an answer that is none of the proxy's business."""
-    if status == 407:
-        return Blame("HTTP 407: the proxy refuses the credentials", True)
+def of_status(status: int, speaks_http: bool) -> Blame | None:
+    """None for an answer that is none of the proxy's business.
+
+    ``speaks_http``: the proxy may have answered itself, and did not only carry what a site said.
+    """
+    if status == 407 and speaks_http:
+        return Blame("HTTP 407: the proxy refuses the credentials", True, refuses=True)
     return Blame(f"HTTP {status}", False) if status in BLOCKS else None
 
 
@@ -45,7 +49,8 @@ def of_exception(error: BaseException) -> Blame | None:
     # Scrapy's own tunnel names the status so; that over httpx begins with it.
     found = re.search(r"'status': (\d{3})|^(\d{3}) ", str(error))
     if found and name in ("TunnelError", *NO_WAY_TO_PROXY):
-        return Blame(text, int(found[1] or found[2]) not in OF_THE_TARGET)
+        status = int(found[1] or found[2])
+        return Blame(text, status not in OF_THE_TARGET, refuses=status == 407)
     return Blame(text, True if name == "TunnelError" or name in NO_WAY_TO_PROXY else None)
 
 

@@ -135,7 +135,9 @@ class Bridge:
 
     async def _refuse(self, proxy: Proxy, host: str, error: DialError, writer: StreamWriter | None) -> None:
         """Scrapy is to see an error, not a page: for a plain request that is a connection cut off."""
-        self._reasons[proxy.id, host] = Blame(f"{proxy.scheme} proxy: {error}"[:300], error.at_proxy)
+        self._reasons[proxy.id, host] = Blame(
+            f"{proxy.scheme} proxy: {error}"[:300], error.at_proxy, error.refuses
+        )
         if len(self._reasons) > 1000:
             del self._reasons[next(iter(self._reasons))]
         if writer is None:

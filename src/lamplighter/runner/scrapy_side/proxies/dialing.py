@@ -27,11 +27,14 @@ _SOCKS5_REPLIES = {
 
 
 class DialError(Exception):
-    """No connection; the message says why, ``at_proxy`` whether that is the proxy's fault."""
+    """No connection; the message says why, ``at_proxy`` whether that is the proxy's fault.
 
-    def __init__(self, message: str, at_proxy: bool) -> None:
+    ``refuses``: it is about our credentials.
+    """
+
+    def __init__(self, message: str, at_proxy: bool, refuses: bool = False) -> None:
         super().__init__(message)
-        self.at_proxy = at_proxy
+        self.at_proxy, self.refuses = at_proxy, refuses
 
 
 async def dial(proxy: Proxy, host: str, port: int) -> tuple[StreamReader, StreamWriter]:
@@ -88,7 +91,7 @@ async def _tunnel(proxy: Proxy, host: str, port: int, reader: StreamReader, writ
     head = await reader.readuntil(b"\r\n\r\n")
     status = int(head.split(b" ", 2)[1][:3])
     if status != 200:
-        raise DialError(f"HTTP {status} to CONNECT", at_proxy=status not in OF_THE_TARGET)
+        raise DialError(f"HTTP {status} to CONNECT", status not in OF_THE_TARGET, refuses=status == 407)
 
 
 async def _socks5(proxy: Proxy, host: str, port: int, reader: StreamReader, writer: StreamWriter) -> None:
@@ -101,9 +104,9 @@ async def _socks5(proxy: Proxy, host: str, port: int, reader: StreamReader, writ
         user, password = proxy.username.encode(), proxy.password.encode()
         writer.write(bytes([1, len(user)]) + user + bytes([len(password)]) + password)
         if (await reader.readexactly(2))[1] != 0:
-            raise DialError("it refuses the credentials", at_proxy=True)
+            raise DialError("it refuses the credentials", at_proxy=True, refuses=True)
     elif method != 0:
-        raise DialError("it wants other credentials", at_proxy=True)
+        raise DialError("it wants other credentials", at_proxy=True, refuses=True)
     name = host if proxy.scheme == "socks5h" else await _resolve(host, socket.AF_UNSPEC)
     writer.write(b"\x05\x01\x00" + _socks5_address(name) + struct.pack(">H", port))
     _, reply, _, kind = await reader.readexactly(4)

@@ -23,16 +23,20 @@ from .accounts import Accounts
 from .blame import Blame, Doubts, of_exception, of_status
 from .bridge import Bridge, needs_bridge
 from .plan import Plan, Proxy
+from .refusals import CredentialsRefusedError, Refusals
 from .rotation import ALL_HOSTS, Rotation
 
 REMEMBERED_FAILURES = 1000
 request_failed = object()  # a signal
+# A signal that asks: None, or whether a request that was refused is to be made again.
+request_refused = object()
 
 
 class FailedRequests:
     """A downloader middleware that tells why a request failed, which no signal of Scrapy does.
 
-    It stands among Scrapy's own middlewares, nearest to the downloader, and changes nothing.
+    It stands among Scrapy's own middlewares, nearest to the downloader. All that it changes is what becomes of a
+    request whose proxy refuses the credentials, which Scrapy would take for a page: it is made again.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -43,9 +47,28 @@ class FailedRequests:
         """As Scrapy makes its components."""
         return cls(crawler)
 
-    def process_exception(self, request: Request, exception: Exception, spider: Any = None) -> None:
-        """Tell it to who connected."""
+    def process_response(self, request: Request, response: Response, spider: Any = None) -> Response | Request:
+        """The response, if it is none of a proxy that refuses the credentials."""
+        return self._again(request) or response
+
+    def process_exception(
+        self, request: Request, exception: Exception, spider: Any = None
+    ) -> Request | None:
+        """Tell it to who connected; a request is to be made in the place of this one."""
         self._crawler.signals.send_catch_log(request_failed, request=request, exception=exception)
+        return self._again(request)
+
+    def _again(self, request: Request) -> Request | None:
+        """None when its proxy let it pass; CredentialsRefusedError when there is no other proxy to try."""
+        told = self._crawler.signals.send_catch_log(request_refused, request=request)
+        answers = [answer for _, answer in told if answer is not None]
+        if not answers:
+            return None
+        if True not in answers:
+            raise CredentialsRefusedError("the proxy refuses the credentials")
+        again = request.copy()
+        again.dont_filter = True
+        return again
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +89,8 @@ class Proxies:
         self._accounts = Accounts()
         self._doubts = Doubts()
         self._uses: dict[Request, _Use] = {}
+        self._refusals = Refusals(len(plan.proxies))
+        self._refused: dict[Request, bool] = {}  # whether it is to be made again
         self._failed: collections.OrderedDict[tuple[str, str], int] = collections.OrderedDict()
         self._of_environment = _addresses_of_environment()
         self._has_browser = False
@@ -101,12 +126,17 @@ class Proxies:
             (self._downloaded, signals.response_downloaded),
             (self._left, signals.request_left_downloader),
             (self._raised, request_failed),
+            (self._was_refused, request_refused),
         ):
             crawler.signals.connect(handler, signal=name)
 
     def told(self) -> list[dict[str, Any]]:
         """How each proxy did so far, in the form of the report."""
         return self._accounts.told()
+
+    def problems(self) -> list[str]:
+        """What was lost because of the proxies themselves, in sentences."""
+        return self._refusals.problems()
 
     def close(self) -> None:
         """When the run is over."""
@@ -125,8 +155,10 @@ class Proxies:
         # What the project wants to reach directly: Scrapy obeys the same variable.
         if urllib.request.proxy_bypass(host):
             return
-        avoid = self._failed.get((request.method, request.url))
-        proxy = self._rotation.choose(host, time.monotonic(), avoid)
+        page = (request.method, request.url)
+        proxy = self._rotation.choose(
+            host, time.monotonic(), self._failed.get(page), self._refusals.of(page)
+        )
         self._uses[request] = _Use(proxy, host, time.monotonic(), _size(request), False)
         self._put(request, self._bridge.instead_of(proxy))
 
@@ -161,7 +193,12 @@ class Proxies:
             return
         self._doubts.answered(use.proxy.id)
         traffic = use.size + _size(response)
-        blame = of_status(response.status)
+        tunnelled = request.url.startswith("https:") or not use.proxy.scheme.startswith("http")
+        blame = of_status(response.status, speaks_http=not tunnelled)
+        if blame and blame.refuses:
+            self._note_refusal(request, use)
+        else:
+            self._refusals.forget((request.method, request.url))
         if blame:
             self._blame(use, blame, traffic)
         else:
@@ -186,10 +223,21 @@ class Proxies:
             return
         self._remember(request, use.proxy)
         blame = self._bridge.reason(use.proxy, use.host) or of_exception(exception)
+        if blame and blame.refuses:
+            self._note_refusal(request, use)
         if blame:
             self._blame(use, blame, use.size)
         else:
             self._accounts.succeed(use.proxy.id, use.host, use.size)
+
+    def _note_refusal(self, request: Request, use: _Use) -> None:
+        """The middleware asks for it next. A browser has no other proxy."""
+        page = (request.method, request.url)
+        self._refused[request] = self._refusals.refused(page, use.proxy, is_last=use.is_browser)
+
+    def _was_refused(self, request: Request) -> bool | None:
+        """Told once."""
+        return self._refused.pop(request, None)
 
     def _blame(self, use: _Use, blame: Blame, traffic: int) -> None:
         at_proxy = blame.at_proxy

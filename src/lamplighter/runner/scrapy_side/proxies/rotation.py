@@ -1,6 +1,7 @@
 """Which proxy is next, and which ones are rested. Pure: the time is given, in seconds of any clock."""
 
 import random
+from collections.abc import Set
 from dataclasses import dataclass
 
 from .plan import Plan, Proxy
@@ -27,13 +28,16 @@ class Rotation:
         self._chance = chance or random.Random()  # noqa: S311 - it spreads requests, it guards nothing
         self._rests = {key: _Rest(now, now + seconds, 1) for key, seconds in plan.rested.items()}
 
-    def choose(self, host: str, now: float, avoid: int | None = None) -> Proxy:
+    def choose(
+        self, host: str, now: float, avoid: int | None = None, refused: Set[int] = frozenset()
+    ) -> Proxy:
         """The proxy for a request to ``host``.
 
         ``avoid`` is the id of the one that has just failed for the same page: it comes last, but for Sticky. When
-        all are rested, it is the one whose rest ends first.
+        all are rested, it is the one whose rest ends first. Those in ``refused`` are not chosen if there are others.
         """
         order = self._order()
+        order = [index for index in order if self._plan.proxies[index].id not in refused] or order
         free = [index for index in order if self._rested_until(index, host) <= now]
         if not free:
             return self._plan.proxies[min(order, key=lambda index: self._rested_until(index, host))]
