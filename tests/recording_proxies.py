@@ -179,7 +179,10 @@ class HttpProxy(RecordingProxy):
         if method == "CONNECT":
             host, _, port = target.rpartition(":")
             self.requests.append(Passed(method, host.strip("[]"), int(port), user))
-            self.pass_on(client, (host.strip("[]"), int(port)), b"HTTP/1.1 200 OK\r\n\r\n", rest)
+            try:
+                self.pass_on(client, (host.strip("[]"), int(port)), b"HTTP/1.1 200 OK\r\n\r\n", rest)
+            except (ConnectionRefusedError, socket.gaierror):
+                self._turn_away(client, "502")
             return
         parts = urlsplit(target)
         host, number = parts.hostname or "", parts.port or 80

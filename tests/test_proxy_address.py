@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamplighter.errors import InvalidInput
+from lamplighter.masking import Mask
 from lamplighter.model import Proxy
-from lamplighter.proxy_address import ProxyAddress, host_and_port, shown
+from lamplighter.proxy_address import ProxyAddress, host_and_port, secrets_in, shown
 from lamplighter.vault import Vault
 
 printable = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), min_size=1, max_size=20).filter(
@@ -103,3 +104,27 @@ def test_nothing_secret_is_shown() -> None:
 
 def test_where_to_connect_to() -> None:
     assert host_and_port("socks5h://[::1]:1080") == ("::1", 1080)
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "sent"),
+    [
+        ("user-7", "p@ss word", ["dXNlci03OnBAc3Mgd29yZA=="]),
+        ("ada", "gehässig", ["YWRhOmdlaMOkc3NpZw==", "YWRhOmdlaORzc2ln"]),
+        ("t0ken", None, ["dDBrZW46"]),
+        ("ada", "日本", ["YWRhOuaXpeacrA=="]),
+    ],
+)
+def test_what_http_clients_send_is_secret_too(username: str, password: str | None, sent: list[str]) -> None:
+    vault = Vault(Fernet.generate_key())
+    address = ProxyAddress("http://host:8080", username, password)
+    found = secrets_in([Proxy(1, 1, address.address, address.sealed_credentials(vault))], vault)
+    assert found == [password or username, *sent]
+    for token in sent:
+        assert address.hide(f"Proxy-Authorization: Basic {token}") == "Proxy-Authorization: Basic ***"
+        printed = f"{{'Proxy-Authorization': 'Basic {token}'}} {token.replace('=', '%3D')}"
+        assert Mask(found).text(printed) == "{'Proxy-Authorization': 'Basic ***'} ***"
+
+
+def test_a_proxy_without_credentials_has_no_secrets() -> None:
+    assert secrets_in([Proxy(1, 1, "http://host:1", None)], Vault(Fernet.generate_key())) == []

@@ -18,10 +18,14 @@ from string import Formatter
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
+
+from lamplighter import references
 
 Format = Literal["jsonl", "csv", "parquet"]
 Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+# The context in which an agent.toml is checked that somebody wants to save; one that was saved stays readable.
+SAVING = {"saving": True}
 PLACEHOLDERS = ("agent", "run", "attempt", "date", "time", "format")
 DELIVERIES = "lamplighter_deliveries"
 _SECRET = re.compile(r"\$\{secret:[^}]*\}")
@@ -85,11 +89,13 @@ class DestinationSection(BaseModel):
     key: list[Word] = []
 
     @model_validator(mode="after")
-    def _can_be_used(self) -> Self:
+    def _can_be_used(self, info: ValidationInfo) -> Self:
         place = _place_of(self.to)
         if place is None:
             raise ValueError(f"to: is no place that records can be delivered to: {_KNOWN}")
         problems = [] if place is Place.UNKNOWN else list(_problems(self, place))
+        if info.context is SAVING:
+            problems += [*_problems_of_references(self), *_problems_of_table(self)]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -230,3 +236,20 @@ def _problems_of_database(section: DestinationSection) -> Iterator[str]:
         yield 'key: is required with mode = "replace": the fields that two records of the same thing share'
     if section.mode == "append" and section.key:
         yield 'key: is for mode = "replace"'
+
+
+def _problems_of_references(section: DestinationSection) -> Iterator[str]:
+    for name, value in section:
+        wrong = references.impossible(value)
+        if wrong is not None:
+            yield f"{name}: {wrong}"
+
+
+def _problems_of_table(section: DestinationSection) -> Iterator[str]:
+    if section.table is None:
+        return
+    steps = _SECRET.sub("x", section.table).split(".")
+    if len(steps) > 2 or "" in steps:
+        yield "table: must be table or schema.table"
+    elif len(steps) == 2 and section.address.scheme == "sqlite":
+        yield "table: must be the name of a table alone: SQLite has no schemas"

@@ -1,6 +1,7 @@
 """A JSON Schema that every record of an agent has to match: compiled once, and asked for each record."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import jsonschema_rs
@@ -8,12 +9,17 @@ import jsonschema_rs
 from lamplighter.errors import LamplighterError
 
 _LONGEST_REASON = 300
+_ELSEWHERE = re.compile(r"Resource '(.+?)' is not present in a registry")
 
 
 class BadSchema(LamplighterError):
     """The schema itself is wrong; the message says where and why."""
 
     code = "bad_schema"
+
+
+class RefersElsewhere(BadSchema):
+    """The schema needs another one that is not in it."""
 
 
 class RecordSchema:
@@ -26,9 +32,9 @@ class RecordSchema:
                 dict(schema), retriever=_fetch_nothing, validate_formats=True
             )
         except jsonschema_rs.ValidationError as problem:
-            raise BadSchema(_located(problem.instance_path, problem.message)) from problem
+            raise _bad(problem.message, problem.instance_path) from problem
         except (ValueError, RecursionError) as problem:
-            raise BadSchema(_bounded(str(problem))) from problem
+            raise _bad(str(problem)) from problem
 
     def mismatch(self, record: Mapping[str, Any]) -> str | None:
         """Where and why ``record`` does not match, in at most a few hundred characters; None when it does."""
@@ -41,7 +47,16 @@ class RecordSchema:
         return _located(problem.instance_path, problem.message)
 
 
-def _located(path: list[str | int], message: str) -> str:
+def _bad(message: str, path: Sequence[str | int] = ()) -> BadSchema:
+    elsewhere = _ELSEWHERE.match(message)
+    if elsewhere is None:
+        return BadSchema(_located(path, message))
+    return RefersElsewhere(
+        f"refers to {_bounded(elsewhere[1])}, which is not fetched: put it into the schema"
+    )
+
+
+def _located(path: Sequence[str | int], message: str) -> str:
     place = ".".join(str(part) for part in path)
     return _bounded(f"{place}: {message}" if place else message)
 

@@ -26,15 +26,15 @@ from pydantic import (
     model_validator,
 )
 
+from lamplighter import references
+from lamplighter.destination import SAVING, Format
 from lamplighter.destination import DestinationSection as DestinationSection  # a section like the others
-from lamplighter.destination import Format
 from lamplighter.errors import FieldError, InvalidInput
-from lamplighter.json_schema import BadSchema, RecordSchema
+from lamplighter.json_schema import BadSchema, RecordSchema, RefersElsewhere
 
 FILE = "agent.toml"
 _EXAMPLE = 'write an agent.toml with [agent] and either spider = "NAME" or run = ["python", "main.py"]'
 Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-_SAVING = {"saving": True}  # the context in which a file is checked that somebody wants to save
 _LONGEST_SHOWN = 40
 # For each type of an input: the Python types of its values, and how one is written.
 _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
@@ -45,7 +45,24 @@ _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "array": ((list,), 'an array: write one such as ["a", "b"]'),
     "object": ((dict,), 'an object: write one such as {"key": "value"}'),
 }
-
+# What a key must be, in TOML; and what any other key of a type must be, by the error that Pydantic has of it.
+_RIGHT: Mapping[str, str] = {
+    "agent.run": 'must be a list of words, such as ["python", "main.py"]',
+    "agent.requirements": 'must be a list of requirements, such as ["scrapy>=2.13"]',
+    "success.required_fields": 'must be a list of names, such as ["url", "title"]',
+    "success.schema": 'must be a table with a JSON Schema, or the path of a JSON file, such as "schema.json"',
+    "export.formats": 'must be a list of formats, such as ["jsonl", "csv"]',
+    "export.destination": 'must be an address, such as "/srv/records", a table { to = "…" }, or a list of those',
+    "export.destination.formats": 'must be a list of formats, such as ["jsonl", "csv"]',
+    "export.destination.key": 'must be a list of names, such as ["url"]',
+    "export.destination.headers": 'must be a table of texts, such as { X-Shop = "books" }',
+}
+_OF_TYPES: Mapping[str, str] = {
+    "string_type": 'must be a text in quotes, such as "books"',
+    "list_type": "must be a list in square brackets",
+    "dict_type": "must be a table of keys and values",
+    "model_type": "must be a table of keys and values",
+}
 
 _VERSION = r"(?:~=|===?|!=|<=?|>=?)\s*[\w.*+!-]+"
 _REQUIREMENT = re.compile(
@@ -57,7 +74,7 @@ _REQUIREMENT = re.compile(
 
 def _one_requirement(value: str, info: ValidationInfo) -> str:
     """A light check of what PEP 508 allows; uv does the whole one when it installs."""
-    if info.context is not _SAVING or _REQUIREMENT.fullmatch(value):
+    if info.context is not SAVING or _REQUIREMENT.fullmatch(value):
         return value
     shown, example = json.dumps(value[:_LONGEST_SHOWN]), 'a name and versions, such as "scrapy>=2.13"'
     if value.startswith("-"):
@@ -71,6 +88,23 @@ def _one_requirement(value: str, info: ValidationInfo) -> str:
 
 
 Requirement = Annotated[Word, AfterValidator(_one_requirement)]
+
+
+def _whole(value: Any, info: ValidationInfo) -> Any:
+    if info.context is SAVING and (isinstance(value, bool) or not isinstance(value, int)):
+        raise ValueError(f"must be a whole number without quotes, such as 100, not {_shown(value)}")
+    return value
+
+
+def _truth(value: Any, info: ValidationInfo) -> Any:
+    if info.context is SAVING and not isinstance(value, bool):
+        raise ValueError(f"must be true or false, without quotes, not {_shown(value)}")
+    return value
+
+
+# TOML has types. What is read from the database was perhaps saved when any text of digits was a number.
+Whole = Annotated[int, BeforeValidator(_whole)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
 
 
 class _Section(BaseModel):
@@ -99,16 +133,16 @@ class InputSection(_Section):
     type: Literal["string", "integer", "number", "boolean", "array", "object"] | None = None
     default: Any = None
     description: str | None = None
-    required: bool = False
+    required: Truth = False
 
     @field_validator("default")
     @classmethod
     def _default_fits(cls, value: Any, info: ValidationInfo) -> Any:
         # Only when it is saved: an older version with a default that does not fit stays readable.
-        if info.context is _SAVING:
+        if info.context is SAVING:
             if not _is_finite(value):
                 raise ValueError("holds a number that JSON has not: inf or nan")
-            wrong = _mismatch(info.data.get("type"), value)
+            wrong = _mismatch(info.data.get("type"), value) or references.impossible(value)
             if wrong is not None:
                 raise ValueError(wrong)
         return value
@@ -130,8 +164,8 @@ class SuccessSection(_Section):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    min_records: Annotated[int, Field(ge=0)] | None = None
-    max_errors: Annotated[int, Field(ge=0)] | None = None
+    min_records: Annotated[Whole, Field(ge=0)] | None = None
+    max_errors: Annotated[Whole, Field(ge=0)] | None = None
     required_fields: list[Word] = []
     record_schema: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
     baseline: Literal["warn", "fail", "off"] = "warn"
@@ -139,9 +173,11 @@ class SuccessSection(_Section):
     @field_validator("record_schema")
     @classmethod
     def _is_a_schema(cls, value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
-        if value is not None and info.context is _SAVING:
+        if value is not None and info.context is SAVING:
             try:
                 RecordSchema(value)
+            except RefersElsewhere as problem:
+                raise ValueError(str(problem)) from problem
             except BadSchema as problem:
                 raise ValueError(f"is no valid JSON Schema: {problem}") from problem
         return value
@@ -172,7 +208,7 @@ class ExportSection(_Section):
     @field_validator("formats")
     @classmethod
     def _can_be_written(cls, value: list[Format], info: ValidationInfo) -> list[Format]:
-        if info.context is _SAVING and "parquet" in value and find_spec("pyarrow") is None:
+        if info.context is SAVING and "parquet" in value and find_spec("pyarrow") is None:
             raise ValueError("parquet needs lamplighter[parquet]: pip install 'lamplighter[parquet]'")
         return value
 
@@ -186,7 +222,7 @@ class ExportSection(_Section):
             lacking = [name for name in one.formats or () if name not in exported]
             if lacking and "formats" in info.data:
                 raise ValueError(f"{one.title}: {', '.join(lacking)} must be in export.formats too")
-            missing = one.missing_extra() if info.context is _SAVING else None
+            missing = one.missing_extra() if info.context is SAVING else None
             if missing is not None:
                 raise ValueError(missing)
         return value
@@ -195,8 +231,8 @@ class ExportSection(_Section):
 class LimitsSection(_Section):
     """What ends a run that goes too far: seconds of one attempt, MiB of one process."""
 
-    timeout_seconds: Annotated[int, Field(ge=1)] | None = None
-    memory_mb: Annotated[int, Field(ge=16)] | None = None
+    timeout_seconds: Annotated[Whole, Field(ge=1)] | None = None
+    memory_mb: Annotated[Whole, Field(ge=16)] | None = None
 
 
 class Manifest(_Section):
@@ -250,10 +286,12 @@ def _mismatch(kind: str | None, value: Any) -> str | None:
         fits = value.is_integer()
     if fits:
         return None
+    return f"{_shown(value)} is not {wanted}"
+
+
+def _shown(value: Any) -> str:
     shown = json.dumps(value, ensure_ascii=False, default=str)
-    if len(shown) > _LONGEST_SHOWN:
-        shown = f"{shown[: _LONGEST_SHOWN - 1]}…"
-    return f"{shown} is not {wanted}"
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[: _LONGEST_SHOWN - 1]}…"
 
 
 def _is_finite(value: Any) -> bool:
@@ -276,7 +314,7 @@ def read_manifest(files: Mapping[str, bytes]) -> Manifest:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise InvalidInput.of(FILE, f"is not valid TOML: {problem}") from problem
     try:
-        return Manifest.model_validate(_with_loaded_schema(document, files), context=_SAVING)
+        return Manifest.model_validate(_with_loaded_schema(document, files), context=SAVING)
     except ValidationError as problem:
         raise InvalidInput(*map(_field_error, problem.errors())) from problem
 
@@ -300,13 +338,44 @@ def _with_loaded_schema(document: dict[str, Any], files: Mapping[str, bytes]) ->
 
 
 def _field_error(error: Any) -> FieldError:
-    key = ".".join(str(part) for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "missing" and key == "agent":
-        message = f"the section [agent] is missing: {_EXAMPLE}"
-    elif error["type"] == "extra_forbidden":
-        message = "is not a key that is known here"
-    return FieldError(f"{FILE}: {key}", message)
+    return FieldError(f"{FILE}: {'.'.join(str(part) for part in error['loc'])}", _sentence(error))
+
+
+def _sentence(error: Any) -> str:
+    """What is wrong in words of a person who writes TOML, with the value where it can be no secret."""
+    kind, steps = error["type"], tuple(part for part in error["loc"] if isinstance(part, str))
+    if kind == "missing":
+        if steps == ("agent",):
+            return f"the section [agent] is missing: {_EXAMPLE}"
+        return "is required"
+    if kind == "extra_forbidden":
+        return "is not a key that is known here"
+    if kind == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ")
+    right = _RIGHT.get(".".join(steps)) if kind in _OF_TYPES and kind != "string_type" else None
+    right = right or _right_form(kind, error.get("ctx", {}))
+    if right is None:
+        return str(error["msg"])
+    value = error["input"]
+    may_be_secret = steps[:2] == ("export", "destination") and not isinstance(value, int | float)
+    return right if may_be_secret else f"{right}, not {_shown(value)}"
+
+
+def _right_form(kind: str, limits: Mapping[str, Any]) -> str | None:
+    """What a value must be that fails Pydantic's check ``kind``, which has these ``limits``."""
+    match kind:
+        case "literal_error":
+            return f"must be {limits['expected']}"
+        case "greater_than_equal":
+            return f"must be {limits['ge']} or more"
+        case "string_too_long":
+            return f"must have at most {limits['max_length']} characters"
+        case "string_too_short":
+            return "must have at least one character"
+        case "too_short":
+            return "must have at least one element"
+        case _:
+            return _OF_TYPES.get(kind)
 
 
 def _manifest_of_scrapy_project(files: Mapping[str, bytes]) -> Manifest:

@@ -3,7 +3,9 @@
 import ipaddress
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, unquote, urlsplit
@@ -73,18 +75,24 @@ class ProxyAddress:
         return shown(self.address, with_credentials=self.username is not None)
 
     @property
-    def secret(self) -> str | None:
+    def secrets(self) -> list[str]:
         """What nobody is to read in a text: the password; without one, the user name is a token.
 
-        A user name beside a password may be any word, and hiding it would blot out the text.
+        A user name beside a password may be any word, and hiding it would blot out the text. Both in Base64 are
+        what an HTTP client sends, and prints.
         """
-        return self.password or self.username
+        if self.username is None:
+            return []
+        pair = f"{self.username}:{self.password or ''}"
+        sent = [b64encode(data).decode() for data in _encoded(pair)]
+        return [self.password or self.username, *sent]
 
     def hide(self, text: str) -> str:
-        """``text`` without the secret, as it is or percent-encoded."""
-        for spelled in (self.secret or "", quote(self.secret or "", safe="")):
-            if len(spelled) >= _SHORTEST_HIDDEN:
-                text = text.replace(spelled, HIDDEN)
+        """``text`` without the secrets, as they are or percent-encoded."""
+        for secret in self.secrets:
+            for spelled in (secret, quote(secret, safe="")):
+                if len(spelled) >= _SHORTEST_HIDDEN:
+                    text = text.replace(spelled, HIDDEN)
         return text
 
     def _check_credentials(self, name: str, scheme: str) -> None:
@@ -110,7 +118,15 @@ class ProxyAddress:
 
 def secrets_in(proxies: Iterable[Proxy], vault: Vault) -> list[str]:
     """What is to be hidden in what is printed by who uses these proxies; CannotUnseal."""
-    return [secret for proxy in proxies if (secret := ProxyAddress.opened(proxy, vault).secret)]
+    return [secret for proxy in proxies for secret in ProxyAddress.opened(proxy, vault).secrets]
+
+
+def _encoded(text: str) -> list[bytes]:
+    """The bytes that clients make of it: they do not agree on the encoding."""
+    found = [text.encode()]
+    with suppress(UnicodeEncodeError):
+        found.append(text.encode("latin-1"))
+    return list(dict.fromkeys(found))
 
 
 def shown(address: str, *, with_credentials: bool) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 REFERENCE = re.compile(r"(?P<escape>\$)?\$\{secret:(?P<name>[^{}]*)\}")
 RIGHT_NAME = (
-    "must begin with a letter or underscore, go on with letters, digits, _ . or -, and have at most 100 characters"
+    "must begin with a letter or underscore, go on with letters, digits, _ . or -,"
+    " and have at most 100 characters"
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 _LONGEST_SHOWN = 100

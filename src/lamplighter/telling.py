@@ -154,7 +154,9 @@ def _why(one: Overdue) -> str | None:
 
 
 def _watched(one: Overdue) -> Watched:
-    return Watched(one.due, one.count, one.outcome, one.reason, one.decided, one.deadline, one.queues)
+    return Watched(
+        one.due, one.count, one.outcome, one.reason, one.decided, one.deadline, one.queues, one.message
+    )
 
 
 def _schedule_facts(one: Overdue) -> ScheduleFacts:

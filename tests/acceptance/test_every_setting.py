@@ -212,7 +212,7 @@ def test_no_retry_is_left_after_max_retries(scene: Scene) -> None:
 def test_a_run_that_takes_too_long_fails_and_says_so(scene: Scene) -> None:
     run = scene.run("late")
     assert run["status"] == FAILURE
-    assert run["message"].startswith("time-out: not finished after 1 seconds")
+    assert run["message"].startswith("time-out: not finished after 1 second")
 
 
 def test_a_failed_run_waits_for_its_retry_and_says_until_when(tmp_path: Path) -> None:

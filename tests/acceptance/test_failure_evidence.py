@@ -186,3 +186,15 @@ def test_evidence_goes_with_its_run(server: RunningServer) -> None:
     server.call("DELETE", f"/agent/{agent}/run/{ended['id']}", expect=204)
     server.call("GET", f"/agent/{agent}/run/{ended['id']}/evidence", expect=404)
     assert eventually(lambda: not list(server.data.glob(f"runs/*/{ended['id']}")))
+
+
+def test_a_page_that_failed_on_the_way_to_a_good_end_is_not_kept(server: RunningServer) -> None:
+    main = """
+import os, pathlib
+pathlib.Path(os.environ["LAMPLIGHTER_EVIDENCE"], "failing-page.html").write_text("one of many")
+"""
+    agent = server.agent("went well", main)
+    run = server.run(agent)
+    assert run["status"] == 9
+    files = server.call("GET", f"/agent/{agent}/run/{run['id']}/files")
+    assert [file["name"] for file in files if file["fileType"] == "Evidence"] == []

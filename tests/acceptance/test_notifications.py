@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ sys.exit(json.loads(Path(os.environ["LAMPLIGHTER_INPUT"]).read_text()).get("stat
 """
 SLEEPS = "import time\ntime.sleep(300)\n"
 FAIL = json.dumps({"status": 3})
+_numbers = count(1)
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def receiver() -> Any:
 
 
 def tell(server: RunningServer, events: list[str], targets: list[str], **more: Any) -> int:
-    body = {"name": "ops", "events": events, "targets": targets, **more}
+    body = {"name": f"ops {next(_numbers)}", "events": events, "targets": targets, **more}
     return int(server.call("POST", "/notifications", body, expect=201)["id"])
 
 
@@ -113,7 +115,7 @@ def test_a_schedule_whose_agent_is_busy_did_not_run(tmp_path: Path, receiver: Ht
     [post] = receiver.posts
     assert post["title"].startswith("daily of Prices (agent) did not run by ")
     assert "Europe/Berlin" in post["message"]
-    assert "no server has taken it" in post["message"]
+    assert "Reason: its run waits: another run of the agent is going" in post["message"]
 
 
 def test_what_was_due_while_the_server_was_away_is_told_at_its_start(

@@ -189,7 +189,7 @@ def test_a_run_that_takes_too_long_is_stopped_and_a_failure(server: RunningServe
     agent = server.agent("slow", RECORD + "record(a=1)\nsignal.pause()\n")
     ended = server.run(agent, timeoutSeconds=1)
     assert ended["status"] == FAILURE
-    assert ended["message"] == "time-out: not finished after 1 seconds; 1 record"
+    assert ended["message"] == "time-out: not finished after 1 second; 1 record"
 
 
 def test_retries_are_attempts_of_the_same_run(server: RunningServer) -> None:

@@ -1,6 +1,7 @@
 """Runs that warn and runs that failed, on the command line."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -142,6 +143,33 @@ def test_an_agent_that_never_failed_has_no_evidence(cli: Cli, server: RunningSer
     server.agent("faultless", PROGRAM)
     result = cli("run", "evidence", "faultless")
     assert (result.status, "has no run in Failure" in result.err) == (5, True)
+
+
+def test_a_failure_without_evidence_points_at_its_log(cli: Cli, server: RunningServer) -> None:
+    agent = server.agent("twofold", "raise ValueError('explained')")
+    explained, bare = server.run(agent), server.run(agent)
+    [place] = server.data.glob(f"runs/*/{bare['id']}/attempt-1/evidence")
+    shutil.rmtree(place)
+
+    result = cli.ok("run", "status", "twofold")
+
+    assert f"`lamplighter run logs twofold {bare['id']}`" in result.err
+    assert "run evidence" not in result.err
+    assert f"`lamplighter run evidence twofold {explained['id']}`" in (
+        cli.ok("run", "status", "twofold", explained["id"]).err
+    )
+    assert cli.ok("run", "evidence", "twofold", "--json").json["runId"] == explained["id"]
+
+
+def test_failures_of_which_none_has_evidence_are_told(cli: Cli, server: RunningServer) -> None:
+    run = server.run(server.agent("mute", "raise ValueError('x')"))
+    [place] = server.data.glob(f"runs/*/{run['id']}/attempt-1/evidence")
+    shutil.rmtree(place)
+
+    result = cli("run", "evidence", "mute")
+
+    assert result.status == 5
+    assert f"no failed run of the agent has evidence; `lamplighter run logs mute {run['id']}`" in result.err
 
 
 def test_the_evidence_of_an_earlier_attempt_is_asked_for_by_its_number(

@@ -61,6 +61,16 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(
     assert server.ended(shop, run["id"])["message"] == "finished; 3 records"
 
 
+def test_who_waits_is_told_of_a_retry(cli: Cli, server: RunningServer) -> None:
+    server.agent("unlucky", "raise SystemExit(3)")
+    given = ("--max-retries", 1, "--retry-delay", "1s")
+    result = cli("run", "start", "unlucky", "--wait", *given)
+    said = result.err.splitlines()
+    assert "is started." in said[0]
+    assert ": Waiting: attempt 1 failed: exit status 3" in said[1]
+    assert "ended as Failure" in result.out
+
+
 def test_a_run_that_goes_on_is_stopped(cli: Cli, server: RunningServer, shop: int, tmp_path: Path) -> None:
     run = cli.ok(
         "run", "start", shop, "--json", "--input", json.dumps({"until": str(tmp_path / "never")})

@@ -39,8 +39,40 @@ def test_a_schedule_whose_group_nobody_serves_warns(cli: Cli, server: RunningSer
     assert warning in cli.ok("schedule", "list", "warned").err
     shown = cli.ok("schedule", "show", "warned", "s")
     assert warning in shown.err
-    assert f"Server group\t{group}\n" in shown.out
+    assert f"Server group\tnowhere (id {group})\n" in shown.out
     assert "nowhere" in cli("group", "remove", "nowhere", "--yes").err
+
+
+def test_a_change_of_a_group_without_any_change_is_wrong_usage(cli: Cli) -> None:
+    cli.ok("group", "add", "unchanged")
+    result = cli("group", "edit", "unchanged")
+    assert (result.status, result.err) == (2, "Error: say what to change: --name or --description\n")
+
+
+def test_a_start_for_a_group_that_nobody_serves_says_that_it_waits(cli: Cli, server: RunningServer) -> None:
+    server.agent("far", "")
+    cli.ok("group", "add", "far away")
+    result = cli.ok("run", "start", "far", "--server-group", "far away")
+    why = "Queuing: waits for a server of the group 'far away': no live server serves it"
+    assert why in result.out
+    assert "is started" not in result.out + result.err
+    assert "RUN\tSTATUS\tSTARTED" in cli.ok("run", "list", "far").out
+    assert [row[1:4] for row in cli.ok("run", "list", "far").rows] == [["Queuing", "–", ""]]
+    cli.ok("schedule", "add", "far", "--manual", "--name", "m", "--server-group", "far away")
+    assert why in cli.ok("schedule", "run", "far", "m").out
+
+
+def test_who_waits_for_a_run_that_waits_is_told_why(cli: Cli, server: RunningServer) -> None:
+    agent = server.agent("waited", "")
+    cli.ok("group", "add", "moon")
+    with cli.start("run", "start", "waited", "--wait", "--server-group", "moon") as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        run = server.call("GET", f"/agent/{agent}/runs")[0]["id"]
+        cli.ok("run", "stop", agent, run)
+        out, _ = end_of(process)
+    assert said.startswith(f"Run {run} of waited: Queuing: waits for a server of the group 'moon'")
+    assert (process.returncode, "ended as Stopped" in out) == (1, True)
 
 
 def test_the_servers_are_listed(cli: Cli) -> None:

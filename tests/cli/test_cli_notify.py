@@ -18,11 +18,18 @@ def test_a_notification_from_the_cradle_to_the_grave(server: RunningServer) -> N
         options = ["--on", "failure", "--on", "didNotRun", "--to", receiver.url("s3cret")]
         scope = ["--agent", "prices", "--schedule", "morning", "--within", "30m", "--quiet", "0"]
         made = cli.ok("notify", "add", "ops", *options, *scope)
-        assert "failure, didNotRun of schedule 1 of agent 1 to json://127.0.0.1" in made.out
+        assert (
+            "failure, didNotRun of morning (schedule 1) of prices (agent 1) to json://127.0.0.1" in made.out
+        )
         assert "s3cret" not in made.out + made.err
         assert cli.ok("notify", "list").rows == [
-            ["1", "ops", "failure, didNotRun", "schedule 1 of agent 1", "json://127.0.0.1", "enabled"]
+            [
+                *("1", "ops", "failure, didNotRun", "morning (schedule 1) of prices (agent 1)"),
+                *("json://127.0.0.1", "enabled"),
+            ]
         ]
+        assert "Of\tmorning (schedule 1) of prices (agent 1)\n" in cli.ok("notify", "show", "ops").out
+        assert cli("notify", "add", "ops", "--on", "failure", "--to", "json://h").status != 0
         assert cli.ok("notify", "test", "ops").out == "The test message was delivered.\n"
         assert receiver.titles() == ["Test of the notification ops"]
         receiver.statuses = [500]
@@ -34,6 +41,10 @@ def test_a_notification_from_the_cradle_to_the_grave(server: RunningServer) -> N
     assert "Did not run within\t30 min" in cli.ok("notify", "show", "ops").out
     changed = cli.ok("notify", "edit", "ops", "--on", "recovery", "--disable", "--json").json
     assert (changed["events"], changed["isEnabled"]) == (["recovery"], False)
+    assert "Did not run" not in cli.ok("notify", "show", "ops").out
+    late = cli("notify", "edit", "ops", "--within", "1h")
+    assert late.status == 2
+    assert "is for didNotRun" in late.err
     cli.ok("notify", "remove", "ops", "--yes")
     assert cli.ok("notify", "list").rows == []
     assert cli("notify", "show", "ops").status == 5

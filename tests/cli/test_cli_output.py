@@ -1,10 +1,15 @@
 """How answers look: on a terminal, in a pipe, when there is nothing to show."""
 
+import re
+
 import pytest
 from cli_support import PROGRAM, Cli
+from rich.cells import cell_len
 
+from lamplighter.cli.output import table
 from running_server import RunningServer
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 NAME = "a shop with a name that is long enough to need some room of its own on a line"
 
 
@@ -53,9 +58,46 @@ def test_tables_keep_to_the_width_of_the_terminal(terminal: Cli, server: Running
     server.run(server.agent(name, PROGRAM))
     terminal.ok("schedule", "add", name, "--cron", "0 9 * * 1-5", "--timezone", "America/New_York")
     for command in (("agent", "list"), ("schedule", "list"), ("run", "list", name), ("run", "records", name)):
-        out = terminal.ok(*command, NO_COLOR="1", COLUMNS=str(width), TERM="dumb").out
+        out = COLOUR.sub("", terminal.ok(*command, COLUMNS=str(width), TERM="xterm").out)
         assert max(len(line) for line in out.splitlines()) <= width
         assert "…" not in out
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 50, 60, 80, 100, 200])
+def test_a_table_is_whole_on_a_terminal_of_any_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm"), ("COLUMNS", str(width))):
+        monkeypatch.setenv(name, value)
+    rows = [
+        [4711, "office-in-the-old-town", "RoundRobin", 12, "1.5 MiB", "rests since 2026-11-22 20:06 +00:00"],
+        [4712, "外国の会社", "Sticky", 3, "0 B", "two\nlines"],
+    ]
+
+    table(["ID>", "NAME", "ROTATION", "PROXIES>", "TRAFFIC>", "STATE"], rows, wraps=["NAME"])
+
+    out = COLOUR.sub("", capsys.readouterr().out)
+    assert max(cell_len(line) for line in out.splitlines()) <= width
+    assert "…" not in out
+    shown = "".join(out.split())
+    for cell in ("4711", "4712", "RoundRobin", "1.5MiB", "外国の会社"):
+        assert cell in shown or width < 100, cell
+    for word in ["4711", "4712", "rests", "since", "2026-11-22", "20:06", "+00:00", "two", "lines"]:
+        assert word in out
+
+
+def test_rows_that_do_not_fit_are_printed_as_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm"), ("COLUMNS", "24")):
+        monkeypatch.setenv(name, value)
+
+    table(["ID>", "NAME", "RECORDS>", "ERRORS>"], [[1, "first", 10, 0], [2, "second", 20, 1]])
+
+    lines = [line.split() for line in COLOUR.sub("", capsys.readouterr().out).splitlines()]
+    first = [["ID", "1"], ["NAME", "first"], ["RECORDS", "10"], ["ERRORS", "0"]]
+    second = [["ID", "2"], ["NAME", "second"], ["RECORDS", "20"], ["ERRORS", "1"]]
+    assert lines == [*first, [], *second]
 
 
 def test_signs_that_steer_a_terminal_are_not_printed_on_one(terminal: Cli, server: RunningServer) -> None:

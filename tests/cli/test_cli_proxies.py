@@ -8,6 +8,7 @@ import pytest
 from cli_support import Cli
 
 from lamplighter.client import ApiError, Client
+from lamplighter.service.proxy_checks import NOWHERE
 from recording_proxies import HttpProxy
 from running_server import KEY, RunningServer
 
@@ -62,10 +63,13 @@ def test_a_pool_is_changed_piece_by_piece(cli: Cli, pool: dict[str, Any]) -> Non
 
 
 def test_a_check_ends_badly_when_a_proxy_takes_no_connection(cli: Cli) -> None:
-    with HttpProxy() as there, HttpProxy(mode="refuse") as gone:
+    routes = {NOWHERE: 9, "shop.test": 9}
+    with HttpProxy(routes=routes) as there, HttpProxy(mode="refuse") as gone:
         cli.ok("proxy", "add", "there", "--proxy", there.url)
         cli.ok("proxy", "add", "gone", "--proxy", gone.url)
         assert [row[1:3] for row in cli.ok("proxy", "check", "there").rows] == [[there.url, "ok"]]
+        lost = cli("proxy", "check", "there", "--url", "https://shop.test")
+        assert (lost.status, "does not reach shop.test:443" in lost.out) == (1, True)
         failed = cli("proxy", "check", "gone")
         assert (failed.status, failed.rows[0][2], "refused" in failed.rows[0][3]) == (1, "wrong", True)
         assert cli.ok("proxy", "show", "gone").rows[0][5].startswith("rests until")

@@ -96,6 +96,85 @@ def test_runs_are_listed_newest_first(cli: Cli, shop: int) -> None:
     assert row[6] == "finished; 3 records"
 
 
+def test_the_runs_of_all_agents_are_listed_newest_first(cli: Cli, server: RunningServer, shop: int) -> None:
+    other = server.agent("other shop", PROGRAM)
+    newest = server.run(other)["id"]
+    rows = cli.ok("run", "list", "--limit", 1000).rows
+    assert rows[0][:3] == [str(newest), "other shop", "Completed"]
+    assert "shop" in {row[1] for row in rows}
+    assert [int(row[0]) for row in rows] == sorted((int(row[0]) for row in rows), reverse=True)
+    assert len(cli.ok("run", "list", "--limit", 1).rows) == 1
+
+
+def test_the_settings_of_a_run_are_shown_where_they_are_not_the_usual_ones(
+    cli: Cli, server: RunningServer, shop: int
+) -> None:
+    cli.ok("proxy", "add", "office", "--proxy", "http://127.0.0.1:9")
+    cli.ok("group", "add", "here")
+    given = (
+        *("--exclusive", "--max-retries", 2, "--retry-delay", "90s", "--timeout", "150m", "--priority", 5),
+        *(
+            "--proxy-pool",
+            "office",
+            "--server-group",
+            "here",
+            "--input",
+            '{"count": 1}',
+            "--log-level",
+            "error",
+        ),
+    )
+    run = cli.ok("run", "start", shop, *given, "--json").json["id"]
+
+    told = dict(line.split("\t") for line in cli.ok("run", "status", shop, run).out.splitlines())
+
+    assert (
+        told
+        | {
+            "Input": '{"count": 1}',
+            "Exclusive": "yes",
+            "Tried again": "2 times, after a wait",
+            "Retry delay": "90 seconds",
+            "Time-out": "150 minutes",
+            "Proxy pool": "office (id 1)",
+            "Server group": "here (id 1)",
+            "Priority": "5",
+            "Log": "Error, Text",
+        }
+        == told
+    )
+    cli.ok("run", "stop", shop, run)
+    plain = server.run(shop)["id"]
+    told = dict(line.split("\t") for line in cli.ok("run", "status", shop, plain).out.splitlines())
+    assert not told.keys() & {"Input", "Exclusive", "Tried again", "Retry delay", "Proxy pool", "Log"}
+
+
+def test_an_input_file_that_is_not_there_is_told_with_its_option(cli: Cli, shop: int) -> None:
+    result = cli("run", "start", shop, "--input", "@/nope")
+    assert result.status == 2
+    assert result.err == "Error: --input: '/nope' cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("run", "start", "shop", "--export", "foo"), "'--export': 'foo' is not one of"),
+        (("run", "list", "shop", "--limit", "x"), "'--limit' / '-n': must be a whole number"),
+        (("run", "list", "shop", "--limit", "0"), "'--limit' / '-n': must be at least 1"),
+        (("run", "start", "shop", "--parallelism", "0"), "--parallelism: must be 1 to 50"),
+        (("run", "start", "shop", "--priority", "5000"), "--priority: must be -1,000 to 1,000"),
+        (("retention", "set", "--runs-days", "99999"), "--runs-days: must be at most 36500"),
+    ],
+)
+def test_what_is_wrong_with_an_option_is_said_by_its_name(
+    cli: Cli, shop: int, given: tuple[str, ...], told: str
+) -> None:
+    result = cli(*given)
+    assert (result.status, told in result.err) == (2, True), result.err
+    for foreign in ("Value error", "Input should"):
+        assert foreign not in result.err
+
+
 def test_the_log_is_printed(cli: Cli, server: RunningServer, shop: int) -> None:
     run = server.call("GET", f"/agent/{shop}/runs")[0]["id"]
     assert cli.ok("run", "logs", "shop").out == server.log(shop, run)

@@ -139,6 +139,51 @@ def test_an_edit_keeps_what_is_not_said(cli: Cli, shop: str) -> None:
     assert "At 10:00" in cli.ok("schedule", "show", shop, "edited").out
 
 
+def test_all_that_is_set_is_shown_with_names_for_pool_and_group(cli: Cli, shop: str) -> None:
+    cli.ok("proxy", "add", "office", "--proxy", "http://127.0.0.1:9")
+    cli.ok("group", "add", "eu")
+    given = (
+        *("--every", "2h", "--end", "2199-01-01", "--timezone", "Europe/Berlin", "--exclude", "2198-12-24"),
+        *("--jitter", "90s", "--catch-up", "all", "--catch-up-window", "36h", "--input", '{"count": 1}'),
+        *("--parallelism", 2, "--max-concurrency", 1, "--export", "separated", "--exclusive"),
+        *("--max-retries", 2, "--retry-delay", "150s", "--timeout", "90m", "--priority", 5),
+        *("--proxy-pool", "office", "--server-group", "eu", "--log-level", "error"),
+        *("--log-mode", "textandhtml"),
+    )
+    cli.ok("schedule", "add", shop, "--name", "full of settings", *given)
+
+    told = dict(line.split("\t") for line in cli.ok("schedule", "show", shop, "full of").out.splitlines())
+
+    assert (
+        told
+        | {
+            "Timezone": "Europe/Berlin",
+            "End": "2199-01-01 00:00 +01:00",
+            "Excluded days": "2198-12-24",
+            "Jitter": "90 seconds",
+            "Missed fires": "all, within 36 hours",
+            "Input": '{"count": 1}',
+            "Parallel runs": "2, export separated",
+            "At the same time": "1",
+            "Exclusive": "yes",
+            "Tried again": "2 times, after a wait",
+            "Retry delay": "150 seconds",
+            "Time-out": "90 minutes",
+            "Proxy pool": "office (id 1)",
+            "Server group": "eu (id 1)",
+            "Priority": "5",
+            "Log": "Error, TextAndHtml",
+        }
+        == told
+    )
+
+
+def test_an_edit_without_any_change_is_wrong_usage(cli: Cli, shop: str) -> None:
+    cli.ok("schedule", "add", shop, "--manual", "--name", "unchanged")
+    result = cli("schedule", "edit", shop, "unchanged")
+    assert (result.status, "say what to change" in result.err) == (2, True)
+
+
 def test_a_schedule_is_deleted(cli: Cli, shop: str) -> None:
     made = cli.ok("schedule", "add", shop, "--cron", "@hourly", "--name", "deleted", "--json").json
     cli.ok("schedule", "delete", shop, made["id"], "--yes")

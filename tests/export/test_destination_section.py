@@ -64,7 +64,7 @@ def test_an_address_that_is_a_secret_is_checked_when_it_is_known() -> None:
         ('{ to = "https://h/", headers = { "X Y" = "1" } }', "no header of plain ASCII"),
         ('{ to = "https://h/", headers = { X = "1\\r\\nY: 2" } }', "no header of plain ASCII"),
         ('{ to = "/srv", colour = "red" }', "is not a key that is known here"),
-        ("3", "dictionary"),
+        ("3", 'must be an address, such as "/srv/records", a table { to = "…" }, or a list of those, not 3'),
     ],
 )
 def test_a_wrong_destination_is_refused_at_deployment(destination: str, message: str) -> None:

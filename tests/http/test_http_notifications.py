@@ -34,7 +34,9 @@ def test_a_notification_is_made_with_defaults_and_shown_without_secrets(server: 
             "name": "All",
             "spaceId": 1,
             "agentId": None,
+            "agentName": None,
             "scheduleId": None,
+            "scheduleName": None,
             "events": ["failure", "didNotRun"],
             "targets": ["json://example.com"],
             "withinSeconds": 3600,
@@ -94,12 +96,15 @@ def test_a_schedule_of_another_agent_is_refused(server: RunningServer) -> None:
     assert errors["scheduleId"] == f"there is no schedule of agent {other} with the id {schedule}"
     rule = made(server, agentId=one, scheduleId=schedule)
     assert (rule["agentId"], rule["scheduleId"]) == (one, schedule)
+    assert rule["agentName"].startswith("agent ")
+    assert rule["scheduleName"] == "s"
+    assert rule in server.call("GET", "/notifications")
     server.call("DELETE", f"/agent/{one}/schedules/{schedule}", expect=204)
     problem_of(server.http.get(f"/notifications/{rule['id']}"), 404)
 
 
 def test_what_a_change_does_not_give_stays(server: RunningServer) -> None:
-    rule = made(server, withinSeconds=60)
+    rule = made(server, withinSeconds=60, events=["didNotRun"])
     changed = server.call("PUT", f"/notifications/{rule['id']}", {"QuietSeconds": 0, "events": ["recovery"]})
     wanted = rule | {"quietSeconds": 0, "events": ["recovery"], "updated": changed["updated"]}
     assert changed == wanted
@@ -113,6 +118,31 @@ def test_a_target_that_is_sent_back_as_it_was_shown_stays_what_it_is(server: Run
         server.call("PUT", f"/notifications/{rule['id']}", shown)
         assert server.call("POST", f"/notifications/{rule['id']}/test") == {"delivered": True, "error": None}
         assert sorted(post["path"] for post in receiver.posts) == ["/one", "/two"]
+    switch_off(server, rule)
+
+
+def test_two_notifications_cannot_have_one_name(server: RunningServer) -> None:
+    first, second = made(server), made(server)
+    body = {"name": first["name"], "events": ["failure"], "targets": [SECRET]}
+    refused = problem_of(server.http.post("/notifications", json=body), 409)
+    assert f"a notification named {first['name']!r} exists already (id {first['id']})" in refused["detail"]
+    problem_of(server.http.put(f"/notifications/{second['id']}", json={"name": first["name"]}), 409)
+    server.call("PUT", f"/notifications/{first['id']}", {"name": first["name"]})
+    switch_off(server, first)
+    server.call("PUT", f"/notifications/{second['id']}", {"name": first["name"]})
+    switch_off(server, second)
+
+
+def test_a_time_to_begin_within_is_refused_where_nothing_is_told_of_it(server: RunningServer) -> None:
+    full = {"name": unique("tell"), "events": ["failure"], "targets": [SECRET], "withinSeconds": 60}
+    wrong = {"withinSeconds": "is for didNotRun, which is not among the events: add it, or leave this out"}
+    assert field_errors(server.http.post("/notifications", json=full)) == wrong
+    rule = made(server)
+    path = f"/notifications/{rule['id']}"
+    assert field_errors(server.http.put(path, json={"withinSeconds": 60})) == wrong
+    server.call("PUT", path, rule | {"quietSeconds": 1})
+    late = server.call("PUT", path, {"withinSeconds": 60, "events": ["didNotRun"]})
+    assert late["withinSeconds"] == 60
     switch_off(server, rule)
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from http_helpers import SLEEPS, field_errors, instant, names, problem_of, unique
 
+from lamplighter.service.proxy_checks import NOWHERE
 from recording_proxies import HttpProxy
 from running_server import RunningServer
 
@@ -130,7 +131,7 @@ def test_the_list_has_sums_instead_of_proxies(server: RunningServer, make: Make)
         ([{"id": 7}], "proxies[0]", "not that of a proxy of the pool"),
         ([], "proxies", "at least one proxy"),
         ([f"http://host:{port}" for port in range(1, 1002)], "proxies", "at most 1000"),
-        ("http://host:1", "proxies", "list"),
+        ("http://host:1", "proxies", "array"),
     ],
 )
 def test_a_list_that_is_wrong_is_refused(server: RunningServer, proxies: Any, field: str, words: str) -> None:
@@ -237,7 +238,10 @@ def test_a_change_that_is_refused_changes_nothing(server: RunningServer, make: M
 
 
 def test_a_check_tells_which_proxies_take_connections(server: RunningServer, make: Make) -> None:
-    with HttpProxy(username="ada", password="s3cret") as there, HttpProxy(mode="refuse") as gone:
+    with (
+        HttpProxy(username="ada", password="s3cret", routes={NOWHERE: 9}) as there,
+        HttpProxy(mode="refuse") as gone,
+    ):
         pool = make(there.url, gone.address, "http://nowhere.invalid:1")
         path = f"{POOLS}/{pool['id']}"
         checks = server.call("POST", f"{path}/check")
@@ -252,6 +256,29 @@ def test_a_check_tells_which_proxies_take_connections(server: RunningServer, mak
         assert [proxy["restedUntil"] is not None for proxy in known] == [False, True, True]
         assert known[1]["lastError"] == checks[1]["error"]
         assert there.connections == 1
+
+
+def test_a_check_tells_who_refuses_the_credentials(server: RunningServer, make: Make) -> None:
+    with HttpProxy(username="ada", password="other", routes={NOWHERE: 9}) as proxy:
+        pool = make(proxy.url.replace("other", "s3cret"))
+        answer = server.http.post(f"{POOLS}/{pool['id']}/check")
+    [check] = answer.json()
+    assert (check["ok"], check["error"]) == (False, "the proxy refuses the credentials")
+    assert not any(secret in answer.text for secret in SECRETS)
+
+
+def test_a_proxy_that_does_not_reach_a_site_is_told_but_does_not_rest(
+    server: RunningServer, make: Make
+) -> None:
+    with HttpProxy(routes={"shop.test": 9, NOWHERE: 9}) as proxy:
+        pool = make(proxy.url)
+        path = f"{POOLS}/{pool['id']}"
+        [check] = server.call("POST", f"{path}/check", {"Url": "https://shop.test/page"})
+        assert (check["ok"], check["error"]) == (False, "does not reach shop.test:443: HTTP 502")
+        assert server.call("GET", path)["proxies"][0]["restedUntil"] is None
+        assert server.call("POST", f"{path}/check", {})[0]["ok"]
+    errors = field_errors(server.http.post(f"{path}/check", json={"url": "shop.test"}))
+    assert "such as https://shop.example/" in errors["url"]
 
 
 def test_failing_again_rests_a_proxy_longer(server: RunningServer, make: Make) -> None:

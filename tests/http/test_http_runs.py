@@ -251,6 +251,19 @@ def test_a_parallel_start_makes_that_many_runs_of_one_set(server: RunningServer)
         assert server.ended(agent, run["id"])["inputCount"] == 1
 
 
+def test_what_waits_for_a_place_in_its_set_says_so(server: RunningServer, sleeper: int) -> None:
+    first = start(server, sleeper, parallelism=2, parallelMaxConcurrency=1)
+    both = [
+        r for r in server.call("GET", f"/agent/{sleeper}/runs") if r["parallelSet"] == first["parallelSet"]
+    ]
+
+    waiting = next(run for run in both if run["sequence"] == 2)
+
+    assert (waiting["status"], waiting["message"]) == (12, "waits: at most 1 run of the set goes at once")
+    for run in reversed(both):
+        end(server, f"/agent/{sleeper}/run/{run['id']}")
+
+
 def test_the_input_reaches_the_program(server: RunningServer) -> None:
     agent = server.agent(
         unique("echo"), "from lamplighter import agent\nagent.emit({'got': agent.input()})\n"

@@ -73,6 +73,7 @@ def test_a_failure_is_delivered_and_noted(office: Office, receiver: HttpReceiver
     office.failure("no luck")
     office.send()
     assert receiver.titles() == ["agent (agent) failed: no luck"]
+    assert receiver.posts[0]["type"] == "failure"
     [message] = office.messages(rule)
     assert (message.sent, message.next_try, message.tries, message.error) == (NOON, None, 1, None)
     assert f"Message {message.id} of the notification tell me" in receiver.posts[0]["message"]

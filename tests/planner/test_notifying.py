@@ -43,6 +43,19 @@ def watched(outcome: Outcome | None, **other: object) -> Watched:
 
 
 @pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (NotificationEvent.FAILURE, "failure"),
+        (NotificationEvent.DID_NOT_RUN, "failure"),
+        (NotificationEvent.VOLUME_DROP, "warning"),
+        (NotificationEvent.RECOVERY, "success"),
+    ],
+)
+def test_each_event_has_a_gravity(event: NotificationEvent, kind: str) -> None:
+    assert notifying.kind_of(event) == kind
+
+
+@pytest.mark.parametrize(
     ("status", "warnings", "recovered", "events"),
     [
         (RunStatus.FAILURE, (), False, "failure"),
@@ -159,6 +172,8 @@ def test_the_body_says_how_many_others_it_stands_for_and_has_an_id() -> None:
         ),
         (watched(Outcome.MERGED, reason="missed"), "merged: missed"),
         (watched(Outcome.FIRED, queues=True), "its run is still waiting, and no server has taken it"),
+        (watched(Outcome.FIRED, queues=True, message="waits for x"), "its run waits for x"),
+        (watched(Outcome.FIRED, queues=True, message="put back"), "its run is still waiting: put back"),
         (watched(Outcome.FIRED), "its run began too late"),
         (watched(Outcome.LATE, reason="5 hours late", decided=NOON + timedelta(hours=5)), "5 hours late"),
     ],

@@ -66,6 +66,7 @@ def test_a_manifest_that_cannot_be_read_does_not_keep_the_others_from_being_look
     for place in (old, going):
         place.mkdir(parents=True)
         (place / "complete").touch()
+        place.with_suffix(".lock").touch()
         used = (clock.now() - KEPT_FOR - timedelta(minutes=1)).timestamp()
         os.utime(place / "complete", (used, used))
     with shop.db.write() as c:

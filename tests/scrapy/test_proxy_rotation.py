@@ -90,7 +90,7 @@ def test_who_is_to_blame(error: Exception, at_proxy: bool | None) -> None:
 
 
 def test_statuses_that_say_something_of_the_proxy() -> None:
-    told = {status: blame.at_proxy for status in range(200, 600) if (blame := of_status(status))}
+    told = {status: blame.at_proxy for status in range(200, 600) if (blame := of_status(status, True))}
     assert told == {403: False, 407: True, 429: False, 502: False, 503: False, 504: False}
 
 
@@ -118,3 +118,14 @@ def test_the_accounts_of_very_many_hosts_are_added_up() -> None:
     told = accounts.told()
     assert len(told) == MOST_ACCOUNTS + 1
     assert (told[-1]["host"], told[-1]["requests"]) == ("*", 50)
+
+
+def test_a_site_behind_a_tunnel_does_not_refuse_our_credentials() -> None:
+    assert of_status(407, speaks_http=False) is None
+
+
+def test_proxies_that_refused_are_not_chosen_while_there_are_others() -> None:
+    made = rotation(p1=10, p2=20, p3=30)
+    assert made.choose("a", 0.0, refused={1}).id == 2
+    assert made.choose("a", 0.0, refused={1, 2}).id == 3
+    assert made.choose("a", 0.0, refused={1, 2, 3}).id == 1

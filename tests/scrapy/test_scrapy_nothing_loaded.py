@@ -46,7 +46,7 @@ def crawl(tmp_path: Path, site: Site, *paths: str, attributes: str = "", **more:
 def test_a_crawl_whose_every_answer_is_an_error_is_a_problem(tmp_path: Path, site: Site) -> None:
     outcome = crawl(tmp_path, site, "/503/a", "/503/then403", "/404/a")
     assert outcome.problems == [
-        "No page could be loaded: every answer was an error: 503 (3 times), 403 (1 time), 404 (1 time)."
+        "No page could be loaded: every answer was an error: 503 (3 times), 403 (1 time), 404 (1 time)"
     ]
 
 
@@ -79,7 +79,7 @@ def test_a_redirect_to_an_error_is_no_page(tmp_path: Path, site: Site) -> None:
     """
     settings = "DOWNLOADER_MIDDLEWARES = {'shop.parts.Redirects': 950}"
     outcome = crawl(tmp_path, site, "/302/a", settings=settings, parts=middleware)
-    assert outcome.problems == ["No page could be loaded: every answer was an error: 403 (1 time)."]
+    assert outcome.problems == ["No page could be loaded: every answer was an error: 403 (1 time)"]
 
 
 SETTINGS = "DOWNLOADER_MIDDLEWARES = {'shop.parts.Failing': 500}"
@@ -118,4 +118,17 @@ def test_the_robots_file_is_no_page(tmp_path: Path) -> None:
     settings = "ROBOTSTXT_OBEY = True\nRETRY_ENABLED = False\n"
     settings += "DOWNLOADER_MIDDLEWARES = {'shop.parts.Robots': 990}"
     outcome = run(project(tmp_path / "bundle", source, settings=settings, parts=middleware))
-    assert outcome.problems == ["No page could be loaded: OSError (1 time)."]
+    assert outcome.problems == ["No page could be loaded: OSError (1 time)"]
+
+
+def test_errors_that_an_errback_gets_are_seen_by_the_spider(tmp_path: Path, site: Site) -> None:
+    attributes = f"""
+        async def start(self):
+            yield scrapy.Request("http://127.0.0.1:{site.port}/404/a", errback=self.gone)
+
+        def gone(self, failure):
+            self.logger.info("gone")
+    """
+    outcome = run(project(tmp_path / "bundle", spider("pass", attributes=attributes)))
+    assert "gone" in outcome.log
+    assert outcome.problems == []

@@ -43,6 +43,8 @@ def test_an_exception_of_the_start_is_told_once(tmp_path: Path) -> None:
     """
     outcome = run(project(tmp_path / "bundle", spider("pass", attributes=attributes)))
     assert sum("RuntimeError: no addresses" in problem for problem in outcome.problems) == 1
+    assert "RuntimeError: no addresses" in outcome.problems[0], "before the finish reason, which says less"
+    assert [problem.startswith("The finish reason was ") for problem in outcome.problems[1:]] in ([], [True])
 
 
 def test_a_feed_that_cannot_be_stored_is_told_without_its_password(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_a_site_that_is_down_is_a_problem(tmp_path: Path) -> None:
         outcome = run(project(tmp_path / "bundle", source, settings="RETRY_ENABLED = False"))
     (problem,) = outcome.problems
     assert problem.startswith("No page could be loaded: ")
-    assert problem.endswith("ConnectionRefusedError (1 time).")
+    assert problem.endswith("ConnectionRefusedError (1 time)")
 
 
 def test_a_pipeline_that_cannot_open_is_a_crawl_that_could_not_start(tmp_path: Path) -> None:

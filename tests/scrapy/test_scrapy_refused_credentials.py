@@ -28,7 +28,9 @@ def wrong(proxy: RecordingProxy) -> str:
 def ask(tmp_path: Path, begin: str, *proxies: str, rotation: str = "RoundRobin", count: int = 4) -> Outcome:
     urls = [f"{begin}/{number}" for number in range(count)]
     # As many at once as Scrapy likes, and every retry of its own too: nothing helps the proxies here.
-    source = PAGES.replace('"CONCURRENT_REQUESTS": 1, "RETRY_ENABLED": False, "HTTPERROR_ALLOW_ALL": True', "")
+    source = PAGES.replace(
+        '"CONCURRENT_REQUESTS": 1, "RETRY_ENABLED": False, "HTTPERROR_ALLOW_ALL": True', ""
+    )
     return crawl(tmp_path, urls, plan(tmp_path, *proxies, rotation=rotation), source)
 
 
@@ -94,12 +96,31 @@ def test_a_proxy_that_rests_for_the_site_goes_before_one_that_refuses(tmp_path: 
 def test_the_same_of_proxies_over_the_bridge(tmp_path: Path, site: tuple[str, Site]) -> None:
     begin, shop = site
     routes = {"shop.test": shop.port}
-    with SocksProxy(username="ada", password="s3cret", routes=routes) as bad, HttpProxy(routes=routes) as good:
+    with (
+        SocksProxy(username="ada", password="s3cret", routes=routes) as bad,
+        HttpProxy(routes=routes) as good,
+    ):
         outcome = ask(tmp_path / "mixed", begin, wrong(bad), good.url)
         assert outcome.problems == []
         assert len(outcome.records) == 4
         outcome = ask(tmp_path / "alone", begin, wrong(bad), count=1)
     assert REFUSES in outcome.problems[0]
+
+
+def test_the_same_of_a_proxy_with_tls(tmp_path: Path, site: tuple[str, Site]) -> None:
+    begin, shop = site
+    routes = {"shop.test": shop.port}
+    own = Certificate(tmp_path / "own", "127.0.0.1")
+    with (
+        HttpProxy(username="ada", password="s3cret", routes=routes, tls=own.for_server()) as bad,
+        HttpProxy(routes=routes) as good,
+    ):
+        urls = [f"{begin}/{number}" for number in range(4)]
+        more = plan(tmp_path, wrong(bad), good) | {"SSL_CERT_FILE": str(own.file)}
+        outcome = crawl(tmp_path, urls, more)
+    assert outcome.problems == []
+    assert len(outcome.records) == 4
+    assert "407" in accounts(outcome)[1, "shop.test"]["lastError"]
 
 
 def test_a_site_that_answers_407_through_a_tunnel_is_no_fault_of_the_proxy(tmp_path: Path) -> None:

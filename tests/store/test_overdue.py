@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from lamplighter import telling
 from lamplighter.engine import Engine
 from lamplighter.model import NotificationEvent, RunSettings
-from lamplighter.store import notifications, overdue, runs, schedules
+from lamplighter.store import groups, notifications, overdue, runs, schedules
 from lamplighter.store.database import Database
 from lamplighter.store.overdue import Overdue
 from lamplighter.store.schedules import set_problem
@@ -95,12 +95,23 @@ def test_a_run_that_no_server_takes_is_told(db: Database, clock: VirtualClock) -
     assert watch.reasons(LATEST) == ["its run is still waiting, and no server has taken it"]
 
 
+def test_a_run_that_no_server_takes_says_itself_what_it_waits_for(db: Database, clock: VirtualClock) -> None:
+    watch = Watch(db, clock)
+    watch.fires(ONE)
+    with db.write() as c:
+        [run] = runs.of_agent(c, watch.agent, 10)
+        groups.tell(c, [run.id], "waits for a server of the group 'browsers'")
+    assert watch.reasons(LATEST) == ["its run waits for a server of the group 'browsers'"]
+
+
 def test_a_run_that_waits_for_its_busy_agent_is_told(db: Database, clock: VirtualClock) -> None:
     watch = Watch(db, clock, is_exclusive=True)
     with db.write() as c:
         claimed(c, start_set(c, watch.agent), watch.server, NOON)
     watch.fires(ONE)
-    assert watch.reasons(LATEST) == ["its run is still waiting, and no server has taken it"]
+    assert watch.reasons(LATEST) == [
+        "its run waits: another run of the agent is going, and one of them is exclusive"
+    ]
 
 
 def test_a_due_time_that_was_skipped_because_one_still_waits_is_told(

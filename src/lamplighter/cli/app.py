@@ -46,10 +46,11 @@ Exit status:
   130  interrupted with Ctrl-C; what runs on the server goes on
 """
 
+
 class _Commands(typer.core.TyperGroup):
     """The root of all commands, which says what is wrong with an option in the words of this house."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)

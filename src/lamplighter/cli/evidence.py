@@ -27,7 +27,8 @@ def evidence(
 ) -> None:
     """Show what explains why a run failed.
 
-    Without RUN it is the newest failed run that has evidence. --json gives all of it: whole tracebacks, the last 100 lines.
+    Without RUN it is the newest failed run that has evidence. --json gives all of it: whole tracebacks, the
+    last 100 lines.
     """
     with connect() as client:
         owner = the_agent(client, agent)

@@ -9,10 +9,10 @@ import typer
 
 from lamplighter.cli.output import clean, hint, on_terminal, status_name, waiting
 from lamplighter.cli.session import quoted
-from lamplighter.client import WAITS, Agent, ApiError, CannotConnect, Client, Run
+from lamplighter.client import ENDED, WAITS, Agent, ApiError, CannotConnect, Client, Run
 
 _INTERRUPTED = 130
-_LOOK_EVERY = 0.2  # seconds between looks at a run that waits
+_LOOK_EVERY = 0.2  # seconds between looks at a run that is waited for
 _PATIENCE = 30  # seconds for which a server that is being restarted is asked again
 
 
@@ -25,32 +25,38 @@ def follow(client: Client, agent: Agent, run: Run) -> None:
 def wait_for(client: Client, agent: Agent, run: Run, *, show: bool) -> None:
     """Return when the run has ended; show its log meanwhile if wanted."""
     with _run_goes_on(agent, run):
-        _until_it_goes(client, agent, run)
-        hint(f"Run {run['id']} of {agent['name']} is started.")
+        _watch(client, agent, run, to_end=not show)
         if show:
             _print_log(client, agent, run)
-            return
-        # The followed log tells of the end at once, so nothing has to be asked again and again.
-        with waiting(f"Waiting for run {run['id']} of {agent['name']} …"):
-            for _ in client.follow_log(agent["id"], run["id"]):
-                pass
 
 
-def _until_it_goes(client: Client, agent: Agent, run: Run) -> None:
-    """Return when a server has taken the run or it has ended; tell meanwhile why it waits, whenever that changes."""
-    told, in_vain = None, 0
-    with waiting(f"Waiting for run {run['id']} of {agent['name']} to begin …"):
-        while run["status"] in WAITS:
-            if run["message"] and run["message"] != told:
-                told = run["message"]
-                hint(f"Run {run['id']} of {agent['name']}: {status_name(run['status'])}: {told}")
-            time.sleep(_LOOK_EVERY)  # nothing tells when a run is taken
-            try:
-                run, in_vain = client.run(agent["id"], run["id"]), 0
-            except (CannotConnect, ApiError) as problem:
-                in_vain += 1
-                if problem.status not in (502, 503, 504) or in_vain * _LOOK_EVERY > _PATIENCE:
-                    raise
+def _watch(client: Client, agent: Agent, run: Run, *, to_end: bool) -> None:
+    """Return when a server has taken the run, or it has ended; tell why it waits, whenever that changes."""
+    name, told, is_begun = f"Run {run['id']} of {agent['name']}", None, False
+    with waiting(f"Waiting for run {run['id']} of {agent['name']} …"):
+        while True:
+            now = _patiently(client, agent, run)
+            if not is_begun and (now["startTime"] or now["status"] not in WAITS | ENDED):
+                is_begun = True
+                hint(f"{name} is started.")
+            if now["status"] in WAITS and now["message"] not in (None, told):
+                told = now["message"]
+                hint(f"{name}: {status_name(now['status'])}: {told}")
+            if now["status"] in ENDED or (is_begun and not to_end):
+                return
+            time.sleep(_LOOK_EVERY)  # nothing tells why a run waits, or that it waits no longer
+
+
+def _patiently(client: Client, agent: Agent, run: Run) -> Run:
+    """The run as it is now; a server that is being restarted is asked again."""
+    for _ in range(_PATIENCE):
+        try:
+            return client.run(agent["id"], run["id"])
+        except (CannotConnect, ApiError) as problem:
+            if problem.status not in (502, 503, 504):
+                raise
+        time.sleep(1)
+    return client.run(agent["id"], run["id"])
 
 
 def _print_log(client: Client, agent: Agent, run: Run) -> None:

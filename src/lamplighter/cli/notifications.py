@@ -126,7 +126,7 @@ def list_(json: Json = False) -> None:
         [n["id"], n["name"], ", ".join(n["events"]), _about(n), ", ".join(n["targets"]), _state(n)]
         for n in found
     ]
-    table(["ID>", "NAME", "ON", "OF", "TO", "STATE"], rows, wraps=["NAME", "ON", "TO"])
+    table(["ID>", "NAME", "ON", "OF", "TO", "STATE"], rows, wraps=["NAME", "ON", "OF", "TO"])
     if not found:
         hint("Nobody is told of anything yet. `lamplighter notify add --help` says how.")
 
@@ -148,7 +148,7 @@ def show(notification: NotificationWord, json: Json = False) -> None:
             ("Of", _about(found)),
             ("To", ", ".join(found["targets"])),
             ("State", _state(found)),
-            ("Did not run within", lasting(found["withinSeconds"])),
+            *([("Did not run within", lasting(found["withinSeconds"]))] if _watches(found) else []),
             ("Quiet for", lasting(found["quietSeconds"]) if found["quietSeconds"] else "never"),
             ("Created", shown(found["created"])),
             ("Changed", shown(found["updated"])),
@@ -261,9 +261,16 @@ def _tell(notification: Notification, *, json: bool) -> None:
 
 
 def _about(notification: Notification) -> str:
-    if notification["scheduleId"] is not None:
-        return f"schedule {notification['scheduleId']} of agent {notification['agentId']}"
-    return "all agents" if notification["agentId"] is None else f"agent {notification['agentId']}"
+    if notification["agentId"] is None:
+        return "all agents"
+    agent = f"{notification['agentName']} (agent {notification['agentId']})"
+    if notification["scheduleId"] is None:
+        return agent
+    return f"{notification['scheduleName']} (schedule {notification['scheduleId']}) of {agent}"
+
+
+def _watches(notification: Notification) -> bool:
+    return "didNotRun" in notification["events"]
 
 
 def _state(notification: Notification) -> str:

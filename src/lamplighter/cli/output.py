@@ -131,7 +131,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, wraps: Seque
     )
     for column, width in zip(columns, widths, strict=True):
         grid.add_column(
-            column.rstrip(">"), justify="right" if column.endswith(">") else "left", width=width, overflow="fold"
+            column.rstrip(">"),
+            justify="right" if column.endswith(">") else "left",
+            width=width,
+            overflow="fold",
         )
     for row in cells:
         grid.add_row(*row)

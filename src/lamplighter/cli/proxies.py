@@ -68,9 +68,8 @@ def add(
         made = client.proxy_pools.create(keep_said(**body))
     _tell(made, json=json)
     if not json:
-        hint(
-            f"`lamplighter proxy check {quoted(made['name'])}` tries them; --proxy-pool {made['id']} uses them."
-        )
+        word = quoted(made["name"])
+        hint(f"`lamplighter proxy check {word}` tries them; --proxy-pool {word} uses them.")
 
 
 @app.command("set")
@@ -150,10 +149,17 @@ def show(
 
 
 @app.command()
-def check(pool: PoolWord, json: Json = False) -> None:
-    """Connect with each proxy of a pool; exit status 1 when one takes no connection."""
+def check(
+    pool: PoolWord,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Ask each to reach this site, too.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Connect with each proxy of a pool; exit status 1 when one does not answer or refuses the credentials."""
     with connect() as client:
-        checks = client.proxy_pools.check(the_pool(client, pool)["id"])
+        checks = client.proxy_pools.check(the_pool(client, pool)["id"], url)
     if json:
         as_json(checks)
     else:

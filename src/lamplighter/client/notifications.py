@@ -11,7 +11,9 @@ class Notification(TypedDict):
     name: str
     spaceId: int
     agentId: int | None
+    agentName: str | None
     scheduleId: int | None
+    scheduleName: str | None
     events: list[str]
     targets: list[str]
     withinSeconds: int

@@ -56,7 +56,7 @@ class ProxyPoolSums(TypedDict):
 
 
 class ProxyCheck(TypedDict):
-    """Whether a proxy takes connections."""
+    """Whether a proxy can be used."""
 
     id: int
     url: str
@@ -90,7 +90,10 @@ class ProxyPools:
         """Delete a pool that nothing uses."""
         self._call("DELETE", f"/proxy-pools/{pool_id}")
 
-    def check(self, pool_id: int) -> list[ProxyCheck]:
-        """Connect with each proxy of a pool."""
+    def check(self, pool_id: int, url: str | None = None) -> list[ProxyCheck]:
+        """Connect with each proxy of a pool, and with the site of ``url`` through it."""
+        body = None if url is None else {"url": url}
         # Proxies that do not answer take their time, and a pool may have a thousand of them.
-        return cast(list[ProxyCheck], self._call("POST", f"/proxy-pools/{pool_id}/check", timeout=180))
+        return cast(
+            list[ProxyCheck], self._call("POST", f"/proxy-pools/{pool_id}/check", json=body, timeout=300)
+        )

@@ -12,9 +12,8 @@ import httpx
 
 from lamplighter.clock import Clock
 from lamplighter.destination import DestinationSection, Format
-from lamplighter.export.parcel import CONTENT_TYPES, Delivery, Limits, TryFailed
+from lamplighter.export.parcel import CONTENT_TYPES, PASSING, Delivery, Limits, TryFailed
 
-_PASSING = {408, 425, 429}  # and every status from 500 on
 _CHUNK = 64 * 1024
 _MOST_OF_ANSWER = 300
 
@@ -99,7 +98,7 @@ def _refusal(answer: httpx.Response, limits: Limits) -> TryFailed:
             break
     text = " ".join(said[:_MOST_OF_ANSWER].decode(errors="replace").split())
     message = f"it answered {answer.status_code} {answer.reason_phrase}{': ' if text else ''}{text}"
-    can_pass = answer.status_code >= 500 or answer.status_code in _PASSING
+    can_pass = answer.status_code >= 500 or answer.status_code in PASSING
     asked = answer.headers.get("Retry-After", "")
     wait = min(float(asked), limits.longest_wait) if asked.isascii() and asked.isdigit() else None
     return TryFailed(message, can_pass=can_pass, wait=wait)

@@ -2,8 +2,8 @@
 
 ``{"check": [address, …]}`` → ``[{"shown": …, "error": null | why}, …]``;
 ``{"send": address, "title": …, "body": …, "kind": …}`` → ``null`` when it was delivered, else why not.
-With both ``"seconds"``: how long the process may take. Unless an address has time-outs of its own (``rto``, ``cto``),
-two thirds of that are for an answer and one third for a connection.
+With both ``"seconds"``: how long the process may take. Two thirds of that are for an answer and one third for a
+connection, unless an address has time-outs of its own (``rto``, ``cto``).
 """
 
 import json
@@ -57,16 +57,18 @@ def main() -> None:
     if "check" in question:
         answer = [_check(address, heard) for address in question["check"]]
     else:
-        answer = _send(question["send"], question["title"], question["body"], NotifyType(question["kind"]), heard)
+        answer = _send(
+            question["send"], question["title"], question["body"], NotifyType(question["kind"]), heard
+        )
     json.dump(answer, sys.stdout)
 
 
-def _allow(seconds: float) -> None:
+def _allow(seconds: int) -> None:
     """Give services longer than the 4 s of Apprise: what they have taken too late would be sent again."""
-    URLBase.socket_read_timeout = round(seconds * 2 / 3, 1)
-    URLBase.socket_connect_timeout = round(seconds / 3, 1)
-    # Mail has one time-out for everything, and takes this one.
-    NotifyEmail.socket_connect_timeout = URLBase.socket_read_timeout
+    answer = max(1, seconds * 2 // 3)
+    URLBase.socket_read_timeout = answer
+    URLBase.socket_connect_timeout = max(1, seconds // 3)
+    NotifyEmail.socket_connect_timeout = answer  # mail has this one time-out for everything
 
 
 def _check(address: str, heard: _Heard) -> dict[str, str | None]:

@@ -75,7 +75,8 @@ class Failing:
 class Watched:
     """A row of the fire ledger, or due times that have none yet (``outcome`` None), whose time is over.
 
-    ``deadline`` is when a run of it must have begun. ``queues``: it has runs, and no server has taken any.
+    ``deadline`` is when a run of it must have begun. ``queues``: it has runs, and no server has taken any;
+    ``message`` is what a run of those says of itself.
     """
 
     due: datetime
@@ -85,6 +86,7 @@ class Watched:
     decided: datetime | None
     deadline: datetime
     queues: bool
+    message: str | None = None
 
 
 def events_of_end(
@@ -147,8 +149,15 @@ def why_not_run(watched: Watched, timing: Timing) -> str | None:
     if watched.decided is not None and watched.decided > watched.deadline:
         return watched.reason
     if watched.queues:
-        return "its run is still waiting, and no server has taken it"
+        return _why_it_queues(watched.message)
     return "its run began too late"
+
+
+def _why_it_queues(message: str | None) -> str:
+    """In the words of the run itself, when it has any."""
+    if not message:
+        return "its run is still waiting, and no server has taken it"
+    return f"its run {message}" if message.startswith("waits") else f"its run is still waiting: {message}"
 
 
 def about_end(event: NotificationEvent, run: RunFacts, failing: Failing | None) -> Words:

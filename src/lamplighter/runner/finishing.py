@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lamplighter import inputs
 from lamplighter.export.records import JSONL, RecordSummary, check_records, write_formats
-from lamplighter.files import write_whole
+from lamplighter.files import remove, write_whole
 from lamplighter.lifecycle import Verdict
 from lamplighter.masking import Mask
 from lamplighter.model import RecordStatistics, RunStatus, StopCause
@@ -133,6 +133,8 @@ def _explain(attempt: Attempt, result: Result) -> None:
             attempt.shop.clock.now(),
             _mask(attempt).text,
         )
+    elif verdict.status is not RunStatus.FAILURE:
+        remove(attempt.folder.evidence)  # a page that failed on the way to a good end explains nothing
 
 
 def _mask(attempt: Attempt) -> Mask:

@@ -106,7 +106,8 @@ def counters_of(report: Report, records: RecordSummary, *, inputs: int, exported
 
 def _failure(evidence: Evidence) -> str | None:
     if evidence.stop_cause is StopCause.TIMEOUT:
-        return f"time-out: not finished after {evidence.timeout_seconds} seconds"
+        limit = evidence.timeout_seconds
+        return f"time-out: not finished after {limit} second{'' if limit == 1 else 's'}"
     problems = evidence.report.problems
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if not evidence.ended_well:

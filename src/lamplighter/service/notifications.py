@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic import BeforeValidator, Field, StrictBool, StrictStr, WithJsonSchema
 
 from lamplighter.clock import Clock
-from lamplighter.errors import FieldError, InvalidInput, NotFound
+from lamplighter.errors import Conflict, FieldError, InvalidInput, NotFound
 from lamplighter.messenger import Messenger
 from lamplighter.model import (
     NotificationEvent,
@@ -71,6 +71,15 @@ class Test:
     error: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A rule, and the names of the agent and schedule that it is for."""
+
+    rule: NotificationRule
+    agent_name: str | None
+    schedule_name: str | None
+
+
 class Notifications:
     """Notification rules. ``on_change`` is called when something may be to be sent."""
 
@@ -83,18 +92,21 @@ class Notifications:
         self._messenger = messenger
         self._on_change = on_change
 
-    def every(self) -> list[NotificationRule]:
+    def every(self) -> list[Named]:
         """All rules, oldest first."""
         with self._db.read() as c:
-            return notifications.rules(c)
+            return [_named(c, rule) for rule in notifications.rules(c)]
 
-    def get(self, rule_id: int) -> NotificationRule:
+    def get(self, rule_id: int) -> Named:
         """One rule; NotFound."""
         with self._db.read() as c:
-            return _rule_or_404(c, rule_id)
+            return _named(c, _rule_or_404(c, rule_id))
 
-    def create(self, request: NotificationRequest) -> NotificationRule:
-        """Add a rule; InvalidInput names every field that is wrong, NotInstalled says that Apprise is missing."""
+    def create(self, request: NotificationRequest) -> Named:
+        """Add a rule; InvalidInput names every field that is wrong, NotInstalled says that Apprise is missing.
+
+        Conflict when there is one with this name already.
+        """
         missing = [
             FieldError(field, message)
             for field, given, message in (
@@ -125,15 +137,17 @@ class Notifications:
                 created=now,
                 updated=now,
             )
-            return replace(rule, id=notifications.insert_rule(c, rule))
+            _check_within(request, rule, _WITHIN)
+            _check_name_is_free(c, rule)
+            return _named(c, replace(rule, id=notifications.insert_rule(c, rule)))
 
-    def update(self, rule_id: int, request: NotificationRequest) -> NotificationRule:
+    def update(self, rule_id: int, request: NotificationRequest) -> Named:
         """Change a rule; what the request does not give keeps its value.
 
         A target that is given as it is shown is the one that the rule has. What waits to be sent goes to the new
         targets, each to the one in its place; when the rule is switched off, it is given up.
         """
-        old = self.get(rule_id)
+        old = self.get(rule_id).rule
         targets = old.targets if request.targets is None else self._targets(request.targets, old.targets)
         with self._db.write() as c:
             now = self._clock.now()
@@ -151,14 +165,17 @@ class Notifications:
             if request.agent_id is not None or request.schedule_id is not None:
                 space, agent, schedule = _scope(c, request.agent_id, request.schedule_id)
                 new = replace(new, space_id=space, agent_id=agent, schedule_id=schedule)
+            _check_within(request, new, old.within_seconds)
+            _check_name_is_free(c, new)
             if new.watches and not old.watches:
                 new = replace(new, watched_until=now)
             notifications.update_rule(c, new)
             if not new.is_enabled:
                 notifications.give_up(c, rule_id, "the notification was switched off")
             notifications.give_up(c, rule_id, "the target was removed", first_target=len(targets))
+            named = _named(c, new)
         self._on_change()
-        return new
+        return named
 
     def delete(self, rule_id: int) -> None:
         """Take a rule away, with its messages; NotFound."""
@@ -168,7 +185,7 @@ class Notifications:
 
     def test(self, rule_id: int) -> Test:
         """Send a test message to each target now, and wait for the answers."""
-        rule = self.get(rule_id)
+        rule = self.get(rule_id).rule
         words = notifying.words_of_test(rule.name)
 
         def send(target: NotificationTarget) -> str | None:
@@ -223,6 +240,30 @@ def _rule_or_404(c: sa.Connection, rule_id: int) -> NotificationRule:
     if rule is None:
         raise NotFound(f"there is no notification {rule_id}")
     return rule
+
+
+def _named(c: sa.Connection, rule: NotificationRule) -> Named:
+    return Named(rule, *notifications.names_of_scope(c, rule))
+
+
+def _check_name_is_free(c: sa.Connection, rule: NotificationRule) -> None:
+    """Raise Conflict when another rule is called so: people say which one they mean by its name."""
+    other = notifications.id_of_name(c, rule.space_id, rule.name)
+    if other not in (None, rule.id):
+        raise Conflict(
+            f"a notification named {rule.name!r} exists already (id {other}): change that one,"
+            " or choose another name"
+        )
+
+
+def _check_within(request: NotificationRequest, rule: NotificationRule, known: int) -> None:
+    """Raise InvalidInput for another ``withinSeconds`` than is ``known``, where nothing is to begin within it."""
+    if request.within_seconds in (None, known) or NotificationEvent.DID_NOT_RUN in rule.events:
+        return
+    raise InvalidInput.of(
+        "withinSeconds",
+        f"is for {NotificationEvent.DID_NOT_RUN}, which is not among the events: add it, or leave this out",
+    )
 
 
 def _scope(

@@ -1,6 +1,5 @@
 """Use cases of proxy pools: create, change, look at, check, delete."""
 
-import socket
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,7 +13,8 @@ from lamplighter import planner
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotFound
 from lamplighter.model import Proxy, ProxyHealth, ProxyPool, ProxyPoolSums, Rotation, Run
-from lamplighter.proxy_address import SCHEMES, ProxyAddress, host_and_port, secrets_in, shown
+from lamplighter.proxy_address import SCHEMES, ProxyAddress, secrets_in, shown
+from lamplighter.service.proxy_checks import Fault, Target, find_fault
 from lamplighter.service.proxy_lists import Entry, Member, match, read_entries
 from lamplighter.service.requests import Name, Request, choose
 from lamplighter.store import proxies
@@ -23,7 +23,6 @@ from lamplighter.vault import CannotUnseal, Vault
 
 MOST_PROXIES = 1000
 _MOST_HOSTS_SHOWN = 20
-_CHECK_PATIENCE = 5  # seconds
 _CHECKS_AT_ONCE = 64
 _MOST_NAMED = 5
 
@@ -64,6 +63,12 @@ class ProxyPoolRequest(Request):
     proxies: ProxyList | None = Field(default=None, repr=False)
 
 
+class ProxyCheckRequest(Request):
+    """What the proxies of a pool are asked to reach, if anything: the site of an address."""
+
+    url: str | None = Field(default=None, max_length=2000, description="Such as https://shop.example/")
+
+
 @dataclass(frozen=True, slots=True)
 class ProxyView:
     """A proxy as it may be shown: ``whole`` is how it does altogether, ``hosts`` with the most used hosts."""
@@ -84,7 +89,7 @@ class PoolView:
 
 @dataclass(frozen=True, slots=True)
 class ProxyCheck:
-    """Whether a proxy takes connections; ``error`` says why not."""
+    """Whether a proxy can be used; ``error`` says why not."""
 
     id: int
     url: str
@@ -149,25 +154,41 @@ class ProxyPools:
                 raise Conflict(f"proxy pool {pool.name!r} is used by {', '.join(users[:_MOST_NAMED])}{more}")
             proxies.delete(c, pool_id)
 
-    def check(self, pool_id: int) -> list[ProxyCheck]:
-        """Connect with each proxy of a pool, and note which ones take connections and which ones do not."""
+    def check(self, pool_id: int, request: ProxyCheckRequest | None = None) -> list[ProxyCheck]:
+        """Shake hands with each proxy of a pool, and note which ones can be used; InvalidInput for the address.
+
+        That a proxy works but does not reach the site is told, but not held against it.
+        """
+        target = Target.read("url", request.url) if request and request.url else None
         with self._db.read() as c:
             _pool_or_404(proxies.get(c, pool_id), pool_id)
             members = proxies.of_pool(c, pool_id)
         with ThreadPoolExecutor(min(_CHECKS_AT_ONCE, len(members))) as threads:
-            errors = list(threads.map(lambda proxy: _why_unreachable(proxy.address), members))
+            faults = list(threads.map(lambda proxy: self._find_fault(proxy, target), members))
         with self._db.write() as c:
             proxies.lock(c, pool_id)
             still = {proxy.id for proxy in proxies.of_pool(c, pool_id)}
             known = proxies.known_health(c, pool_id, still)
             now = self._clock.now()
             noted = [
-                planner.checked(known.get((proxy.id, "")) or ProxyHealth(proxy.id, ""), error, now)
-                for proxy, error in zip(members, errors, strict=True)
+                planner.checked(
+                    known.get((proxy.id, "")) or ProxyHealth(proxy.id, ""),
+                    fault.error if fault and fault.at_proxy else None,
+                    now,
+                )
+                for proxy, fault in zip(members, faults, strict=True)
                 if proxy.id in still
             ]
             proxies.keep_health(c, known, noted)
-        return [ProxyCheck(p.id, _shown(p), error) for p, error in zip(members, errors, strict=True)]
+        return [
+            ProxyCheck(p.id, _shown(p), f.error if f else None) for p, f in zip(members, faults, strict=True)
+        ]
+
+    def _find_fault(self, proxy: Proxy, target: Target | None) -> Fault | None:
+        address = self._opened(proxy)
+        if address is None:
+            return Fault("its credentials cannot be read any more: enter them again")
+        return find_fault(address, target)
 
     def _write_proxies(self, c: sa.Connection, pool_id: int, entries: Sequence[Entry]) -> None:
         members = [Member(proxy, self._opened(proxy)) for proxy in proxies.of_pool(c, pool_id)]
@@ -228,16 +249,3 @@ def _pool_or_404(pool: ProxyPool | None, pool_id: int) -> ProxyPool:
 def _check_name_is_free(c: sa.Connection, name: str, own_id: int | None) -> None:
     if any(name == other and pool_id != own_id for pool_id, other in proxies.names(c).items()):
         raise Conflict(f"there is a proxy pool named {name!r} already: choose another name")
-
-
-def _why_unreachable(address: str) -> str | None:
-    """Why no connection with a proxy is possible; None when one is."""
-    try:
-        socket.create_connection(host_and_port(address), _CHECK_PATIENCE).close()
-    except TimeoutError:
-        return f"takes no connection within {_CHECK_PATIENCE} seconds"
-    except socket.gaierror:
-        return "its host name cannot be resolved"
-    except (OSError, UnicodeError) as problem:
-        return (getattr(problem, "strerror", None) or "its address is not usable").lower()
-    return None

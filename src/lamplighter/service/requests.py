@@ -136,10 +136,9 @@ class Between:
     def _read(self, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
         with suppress(ValidationError):
             return read(_number_only(value))
-        is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        raise ValueError(
-            f"must be {'' if is_whole else 'a whole number, '}{self.least:,} to {self.most:,}"
-        )
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        is_whole = is_number and (isinstance(value, int) or value.is_integer())
+        raise ValueError(f"must be {'' if is_whole else 'a whole number, '}{self.least:,} to {self.most:,}")
 
 
 def _number_only(value: Any) -> Any:

@@ -71,6 +71,23 @@ def rules_for(
     return [_rule(row) for row in c.execute(query).mappings()]
 
 
+def id_of_name(c: sa.Connection, space_id: int, name: str) -> int | None:
+    """The id of the rule with this name in the space, or None."""
+    query = _select_rules().where(
+        notification_rules.c.space_id == space_id, notification_rules.c.name == name
+    )
+    row = c.execute(query.limit(1)).mappings().first()
+    return None if row is None else int(row["id"])
+
+
+def names_of_scope(c: sa.Connection, rule: NotificationRule) -> tuple[str | None, str | None]:
+    """The names of the agent and of the schedule that a rule is for, None for what it is not limited to."""
+    agent = sa.select(agents.c.name).where(agents.c.id == rule.agent_id).scalar_subquery()
+    schedule = sa.select(schedules.c.name).where(schedules.c.id == rule.schedule_id).scalar_subquery()
+    row = c.execute(sa.select(agent, schedule)).one()
+    return row[0], row[1]
+
+
 def advance_watch(c: sa.Connection, rule: NotificationRule, until: datetime) -> bool:
     """Note that due times were judged up to ``until``; False when somebody else has judged meanwhile."""
     query = (

@@ -15,7 +15,8 @@ from lamplighter.store.tables import EPOCH, MILLISECOND, agents, fires, parallel
 class Overdue:
     """``count`` due times from ``due`` to ``last_due`` of one schedule, with their row of the ledger, if any.
 
-    ``timing`` holds only the zone and the excluded dates. ``queues``: there are runs, and no server took any.
+    ``timing`` holds only the zone and the excluded dates. ``queues``: there are runs, and no server took any;
+    ``message`` is what the first of those says, if anything.
     """
 
     agent_id: int
@@ -31,6 +32,7 @@ class Overdue:
     decided: datetime | None
     deadline: datetime
     queues: bool
+    message: str | None
 
 
 def find(
@@ -52,7 +54,7 @@ def _in_ledger(
 ) -> Iterator[Overdue]:
     due = sa.type_coerce(fires.c.due, sa.BigInteger)
     allowed = _allowed_milliseconds(rule)
-    waits, none_begun = _of_its_runs(due + allowed)
+    waits, none_begun, message = _of_its_runs(due + allowed)
     query = (
         _select(rule)
         .add_columns(
@@ -63,6 +65,7 @@ def _in_ledger(
             fires.c.reason,
             fires.c.decided,
             waits.label("queues"),
+            message.label("message"),
         )
         .join(fires, fires.c.schedule_id == schedules.c.id)
         .where(
@@ -83,8 +86,9 @@ def _in_ledger(
 
 def _of_its_runs(
     deadline: sa.ColumnElement[int],
-) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    """Whether a fire has runs and no server has taken any; and whether it has and none had begun by ``deadline``.
+) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool], sa.ColumnElement[str | None]]:
+    """Whether a fire has runs and no server has taken any; whether it has and none had begun by ``deadline``;
+    and what the first that no server has taken says.
 
     A fire without runs had some, which were removed since.
     """
@@ -100,7 +104,9 @@ def _of_its_runs(
     stopped = runs.c.status == RunStatus.STOPPED.value
     begun = of_fire.where(sa.or_(stopped, sa.and_(was_taken, in_time)))
     waits = sa.and_(of_fire.exists(), ~of_fire.where(was_taken).exists())
-    return waits, sa.and_(of_fire.exists(), ~begun.exists())
+    first = of_fire.with_only_columns(runs.c.message).where(~was_taken, runs.c.message.is_not(None))
+    message = first.order_by(runs.c.id).limit(1).scalar_subquery()
+    return waits, sa.and_(of_fire.exists(), ~begun.exists()), message
 
 
 def _undecided(
@@ -118,6 +124,7 @@ def _undecided(
             schedules.c.problem.label("reason"),
             sa.null().label("decided"),
             sa.false().label("queues"),
+            sa.null().label("message"),
         )
         .where(
             sa.or_(schedules.c.fire_at <= now, schedules.c.problem.is_not(None)),
@@ -186,4 +193,5 @@ def _overdue(row: sa.RowMapping, rule: NotificationRule, outcome: Outcome | None
         decided=row["decided"],
         deadline=row["due"] + allowed,
         queues=bool(row["queues"]),
+        message=row["message"],
     )

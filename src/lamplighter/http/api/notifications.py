@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response
 from lamplighter.http.api.access import Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.model import NotificationEvent, NotificationMessage, NotificationRule
-from lamplighter.service.notifications import NotificationRequest
+from lamplighter.service.notifications import Named, NotificationRequest
 
 router = APIRouter(tags=["notifications"])
 NotificationId = Annotated[int, Path(alias="notificationId", ge=1, le=2**63 - 1)]
@@ -21,7 +21,9 @@ class NotificationShape(Shape):
     name: str
     space_id: int
     agent_id: int | None
+    agent_name: str | None
     schedule_id: int | None
+    schedule_name: str | None
     events: list[NotificationEvent]
     targets: list[str]
     within_seconds: int
@@ -31,14 +33,17 @@ class NotificationShape(Shape):
     updated: Time
 
     @classmethod
-    def of(cls, rule: NotificationRule) -> Self:
+    def of(cls, named: Named) -> Self:
         """The answer about a rule."""
+        rule = named.rule
         return cls(
             id=rule.id,
             name=rule.name,
             space_id=rule.space_id,
             agent_id=rule.agent_id,
+            agent_name=named.agent_name,
             schedule_id=rule.schedule_id,
+            schedule_name=named.schedule_name,
             events=list(rule.events),
             targets=[target.shown for target in rule.targets],
             within_seconds=rule.within_seconds,
@@ -100,17 +105,17 @@ def list_notifications(
     use: Use, caller: Caller, paging: Paging
 ) -> list[NotificationShape] | Page[NotificationShape]:
     """All notifications, oldest first."""
-    return paging.page([NotificationShape.of(rule) for rule in use.notifications.every()])
+    return paging.page([NotificationShape.of(named) for named in use.notifications.every()])
 
 
 @router.post("/notifications", status_code=201, responses=problems(400, 401, 409, 413, 415))
 def create_notification(
     response: Response, use: Use, caller: Caller, body: NotificationRequest
 ) -> NotificationShape:
-    """Tell somebody of something; 409 when Apprise is not installed on the server."""
-    rule = use.notifications.create(body)
-    response.headers["Location"] = f"/api/v1/notifications/{rule.id}"
-    return NotificationShape.of(rule)
+    """Tell somebody of something; 409 when the name is taken, or Apprise is not installed on the server."""
+    made = use.notifications.create(body)
+    response.headers["Location"] = f"/api/v1/notifications/{made.rule.id}"
+    return NotificationShape.of(made)
 
 
 @router.get("/notifications/{notificationId}", responses=problems(400, 401, 404))

@@ -8,7 +8,13 @@ from pydantic import Field
 from lamplighter.http.api.access import Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.model import ProxyHealth, ProxyPoolSums
-from lamplighter.service.proxies import PoolView, ProxyCheck, ProxyPoolRequest, ProxyView
+from lamplighter.service.proxies import (
+    PoolView,
+    ProxyCheck,
+    ProxyCheckRequest,
+    ProxyPoolRequest,
+    ProxyView,
+)
 
 router = APIRouter(tags=["proxy pools"])
 PoolId = Annotated[int, Path(alias="proxyPoolId", ge=1, le=2**31 - 1)]
@@ -121,7 +127,7 @@ class ProxyPoolSumsShape(Shape):
 
 
 class ProxyCheckShape(Shape):
-    """Whether a proxy takes connections."""
+    """Whether a proxy can be used."""
 
     id: int
     url: str
@@ -171,7 +177,13 @@ def delete_proxy_pool(pool_id: PoolId, use: Use, caller: Caller) -> None:
     use.proxy_pools.delete(pool_id)
 
 
-@router.post("/proxy-pools/{proxyPoolId}/check", responses=problems(400, 401, 404))
-def check_proxy_pool(pool_id: PoolId, use: Use, caller: Caller) -> list[ProxyCheckShape]:
-    """Connect with each proxy of a pool and tell which ones take connections; those that do not are rested."""
-    return [ProxyCheckShape.of(one) for one in use.proxy_pools.check(pool_id)]
+@router.post("/proxy-pools/{proxyPoolId}/check", responses=problems(400, 401, 404, 413, 415))
+def check_proxy_pool(
+    pool_id: PoolId, use: Use, caller: Caller, body: ProxyCheckRequest | None = None
+) -> list[ProxyCheckShape]:
+    """Connect with each proxy of a pool and tell which ones answer and take our credentials.
+
+    Those that do not are rested. With `url`, each is asked to reach that site, too; one that works but does not
+    reach it is told and not rested.
+    """
+    return [ProxyCheckShape.of(one) for one in use.proxy_pools.check(pool_id, body)]

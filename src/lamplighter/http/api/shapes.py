@@ -342,7 +342,9 @@ class RunShape(Shape):
     schedule_id: int | None
     scheduled_time: Time | None
     attempt: int
-    retries: int = Field(description="How many of its attempts were retries since it was started or restarted")
+    retries: int = Field(
+        description="How many of its attempts were retries since it was started or restarted"
+    )
     warnings: list[str] = Field(description="What a person should know of a run that ended well all the same")
     input_parameters: str = Field(description="The input as JSON; secrets are references in it")
     proxy_pool_id: int | None

@@ -22,8 +22,10 @@ Choices:
 - *Problems* make the run a failure: an end other than ``finished``, an exception of the spider or the
   engine, a failed feed, records that could not be written, a crawl that did not start. *Errors* are only
   counted: every record of the log at ERROR or above, whatever level the log shows. An exception of an item
-  pipeline is an error, unless not a single item came through: then it is a problem. So is a crawl whose
-  requests all failed, such as one of a site that is down.
+  pipeline is an error, unless not a single item came through: then it is a problem. So is a crawl that has
+  loaded no page: the site is down or answers with errors only, or a middleware raises on every page; and
+  requests that every proxy has refused for our credentials. What tells least, the finish reason, comes last.
+- *The failing page* is kept whatever the end: the server, which makes the verdict, removes it after a good one.
 - *The reactor* is the project's, or the spider's if its ``custom_settings`` name one.
 - *The exit status* is 1 if a crawl could not be started, else 0. The verdict is made from the report.
 """

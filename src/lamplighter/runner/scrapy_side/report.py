@@ -61,12 +61,13 @@ class Report:
 
     def write(self, final: bool = False) -> None:
         """Replace the report in one step: a reader sees the old one or the new one."""
+        content = self._content(final)
         self._evidence.flush()
         if not self._path:
             return
         try:
             temporary = pathlib.Path(f"{self._path}.tmp")
-            temporary.write_text(json.dumps(self._content(final)), encoding="utf-8")
+            temporary.write_text(json.dumps(content), encoding="utf-8")
             temporary.replace(self._path)
         except OSError as error:
             log.warning("The report cannot be written: %s", error)

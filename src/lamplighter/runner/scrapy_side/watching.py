@@ -184,9 +184,9 @@ class Crawl:
         kinds = self._exceptions()
         if self.pages:  # what robots.txt forbids is not asked for
             kinds.pop("IgnoreRequest", None)
-        sentences = [f"{label}: {_times(kinds)}."] if kinds else []
+        sentences = [f"{label}: {_times(kinds)}"] if kinds else []
         if self._bad_pages:
-            sentences.append(f"{label}: every answer was an error: {_times(self._bad_answers)}.")
+            sentences.append(f"{label}: every answer was an error: {_times(self._bad_answers)}")
         return self._downloads.errors.sentences(label) + sentences
 
     def _exceptions(self) -> Counter[str]:

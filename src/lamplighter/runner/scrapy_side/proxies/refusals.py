@@ -14,7 +14,7 @@ class CredentialsRefusedError(Exception):
 
 
 class Refusals:
-    """Those of the run, which has ``proxies`` proxies. Each try for a page goes to a proxy that it has not tried."""
+    """Those of a run with so many proxies. Each try for a page goes to a proxy that it has not tried."""
 
     def __init__(self, proxies: int) -> None:
         self._tries = min(proxies, MOST_TRIES)
@@ -50,4 +50,4 @@ class Refusals:
             return []
         addresses = ", or ".join(list(self._given_up)[:3])
         requests = "1 request was" if lost == 1 else f"{lost} requests were"
-        return [f"{requests} given up because the proxy refuses the credentials: {addresses}."]
+        return [f"{requests} given up because the proxy refuses the credentials: {addresses}"]

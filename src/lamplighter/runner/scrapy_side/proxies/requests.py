@@ -47,13 +47,13 @@ class FailedRequests:
         """As Scrapy makes its components."""
         return cls(crawler)
 
-    def process_response(self, request: Request, response: Response, spider: Any = None) -> Response | Request:
+    def process_response(
+        self, request: Request, response: Response, spider: Any = None
+    ) -> Response | Request:
         """The response, if it is none of a proxy that refuses the credentials."""
         return self._again(request) or response
 
-    def process_exception(
-        self, request: Request, exception: Exception, spider: Any = None
-    ) -> Request | None:
+    def process_exception(self, request: Request, exception: Exception, spider: Any = None) -> Request | None:
         """Tell it to who connected; a request is to be made in the place of this one."""
         self._crawler.signals.send_catch_log(request_failed, request=request, exception=exception)
         return self._again(request)
@@ -156,9 +156,7 @@ class Proxies:
         if urllib.request.proxy_bypass(host):
             return
         page = (request.method, request.url)
-        proxy = self._rotation.choose(
-            host, time.monotonic(), self._failed.get(page), self._refusals.of(page)
-        )
+        proxy = self._rotation.choose(host, time.monotonic(), self._failed.get(page), self._refusals.of(page))
         self._uses[request] = _Use(proxy, host, time.monotonic(), _size(request), False)
         self._put(request, self._bridge.instead_of(proxy))
 

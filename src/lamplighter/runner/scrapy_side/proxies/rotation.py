@@ -34,7 +34,8 @@ class Rotation:
         """The proxy for a request to ``host``.
 
         ``avoid`` is the id of the one that has just failed for the same page: it comes last, but for Sticky. When
-        all are rested, it is the one whose rest ends first. Those in ``refused`` are not chosen if there are others.
+        all are rested, it is the one whose rest ends first. Those in ``refused`` are only chosen if there
+        are no others.
         """
         order = self._order()
         order = [index for index in order if self._plan.proxies[index].id not in refused] or order
