@@ -31,11 +31,10 @@ from lamplighter.destination import SAVING, Format
 from lamplighter.destination import DestinationSection as DestinationSection  # a section like the others
 from lamplighter.errors import FieldError, InvalidInput
 from lamplighter.json_schema import BadSchema, RecordSchema, RefersElsewhere
+from lamplighter.manifest_problems import EXAMPLE, LONGEST_SHOWN, sentence, shown
 
 FILE = "agent.toml"
-_EXAMPLE = 'write an agent.toml with [agent] and either spider = "NAME" or run = ["python", "main.py"]'
 Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-_LONGEST_SHOWN = 40
 # For each type of an input: the Python types of its values, and how one is written.
 _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), 'a string: write it in quotes, such as "10"'),
@@ -44,24 +43,6 @@ _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "boolean": ((bool,), "a boolean: write true or false, without quotes"),
     "array": ((list,), 'an array: write one such as ["a", "b"]'),
     "object": ((dict,), 'an object: write one such as {"key": "value"}'),
-}
-# What a key must be, in TOML; and what any other key of a type must be, by the error that Pydantic has of it.
-_RIGHT: Mapping[str, str] = {
-    "agent.run": 'must be a list of words, such as ["python", "main.py"]',
-    "agent.requirements": 'must be a list of requirements, such as ["scrapy>=2.13"]',
-    "success.required_fields": 'must be a list of names, such as ["url", "title"]',
-    "success.schema": 'must be a table with a JSON Schema, or the path of a JSON file, such as "schema.json"',
-    "export.formats": 'must be a list of formats, such as ["jsonl", "csv"]',
-    "export.destination": 'must be an address, such as "/srv/records", a table { to = "…" }, or a list of those',
-    "export.destination.formats": 'must be a list of formats, such as ["jsonl", "csv"]',
-    "export.destination.key": 'must be a list of names, such as ["url"]',
-    "export.destination.headers": 'must be a table of texts, such as { X-Shop = "books" }',
-}
-_OF_TYPES: Mapping[str, str] = {
-    "string_type": 'must be a text in quotes, such as "books"',
-    "list_type": "must be a list in square brackets",
-    "dict_type": "must be a table of keys and values",
-    "model_type": "must be a table of keys and values",
 }
 
 _VERSION = r"(?:~=|===?|!=|<=?|>=?)\s*[\w.*+!-]+"
@@ -76,15 +57,15 @@ def _one_requirement(value: str, info: ValidationInfo) -> str:
     """A light check of what PEP 508 allows; uv does the whole one when it installs."""
     if info.context is not SAVING or _REQUIREMENT.fullmatch(value):
         return value
-    shown, example = json.dumps(value[:_LONGEST_SHOWN]), 'a name and versions, such as "scrapy>=2.13"'
+    given, example = json.dumps(value[:LONGEST_SHOWN]), 'a name and versions, such as "scrapy>=2.13"'
     if value.startswith("-"):
-        raise ValueError(f"{shown} is an option, which cannot be given here: write {example}")
+        raise ValueError(f"{given} is an option, which cannot be given here: write {example}")
     if re.match(r"[./~]|[\w.-]+/|file:|.*@\s*(?:file:|[./~])", value):
         raise ValueError(
-            f"{shown} is a path, which cannot be given here: what is in the agent's own folder can be"
+            f"{given} is a path, which cannot be given here: what is in the agent's own folder can be"
             f" imported without, and of an index write {example}"
         )
-    raise ValueError(f"{shown} is not a requirement: write {example}")
+    raise ValueError(f"{given} is not a requirement: write {example}")
 
 
 Requirement = Annotated[Word, AfterValidator(_one_requirement)]
@@ -92,13 +73,13 @@ Requirement = Annotated[Word, AfterValidator(_one_requirement)]
 
 def _whole(value: Any, info: ValidationInfo) -> Any:
     if info.context is SAVING and (isinstance(value, bool) or not isinstance(value, int)):
-        raise ValueError(f"must be a whole number without quotes, such as 100, not {_shown(value)}")
+        raise ValueError(f"must be a whole number without quotes, such as 100, not {shown(value)}")
     return value
 
 
 def _truth(value: Any, info: ValidationInfo) -> Any:
     if info.context is SAVING and not isinstance(value, bool):
-        raise ValueError(f"must be true or false, without quotes, not {_shown(value)}")
+        raise ValueError(f"must be true or false, without quotes, not {shown(value)}")
     return value
 
 
@@ -123,7 +104,7 @@ class AgentSection(_Section):
     @model_validator(mode="after")
     def _one_way_to_run(self) -> "AgentSection":
         if (self.spider is None) == (self.run is None):
-            raise ValueError(f"exactly one of spider and run is needed: {_EXAMPLE}")
+            raise ValueError(f"exactly one of spider and run is needed: {EXAMPLE}")
         return self
 
 
@@ -286,12 +267,7 @@ def _mismatch(kind: str | None, value: Any) -> str | None:
         fits = value.is_integer()
     if fits:
         return None
-    return f"{_shown(value)} is not {wanted}"
-
-
-def _shown(value: Any) -> str:
-    shown = json.dumps(value, ensure_ascii=False, default=str)
-    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[: _LONGEST_SHOWN - 1]}…"
+    return f"{shown(value)} is not {wanted}"
 
 
 def _is_finite(value: Any) -> bool:
@@ -338,49 +314,12 @@ def _with_loaded_schema(document: dict[str, Any], files: Mapping[str, bytes]) ->
 
 
 def _field_error(error: Any) -> FieldError:
-    return FieldError(f"{FILE}: {'.'.join(str(part) for part in error['loc'])}", _sentence(error))
-
-
-def _sentence(error: Any) -> str:
-    """What is wrong in words of a person who writes TOML, with the value where it can be no secret."""
-    kind, steps = error["type"], tuple(part for part in error["loc"] if isinstance(part, str))
-    if kind == "missing":
-        if steps == ("agent",):
-            return f"the section [agent] is missing: {_EXAMPLE}"
-        return "is required"
-    if kind == "extra_forbidden":
-        return "is not a key that is known here"
-    if kind == "value_error":
-        return str(error["msg"]).removeprefix("Value error, ")
-    right = _RIGHT.get(".".join(steps)) if kind in _OF_TYPES and kind != "string_type" else None
-    right = right or _right_form(kind, error.get("ctx", {}))
-    if right is None:
-        return str(error["msg"])
-    value = error["input"]
-    may_be_secret = steps[:2] == ("export", "destination") and not isinstance(value, int | float)
-    return right if may_be_secret else f"{right}, not {_shown(value)}"
-
-
-def _right_form(kind: str, limits: Mapping[str, Any]) -> str | None:
-    """What a value must be that fails Pydantic's check ``kind``, which has these ``limits``."""
-    match kind:
-        case "literal_error":
-            return f"must be {limits['expected']}"
-        case "greater_than_equal":
-            return f"must be {limits['ge']} or more"
-        case "string_too_long":
-            return f"must have at most {limits['max_length']} characters"
-        case "string_too_short":
-            return "must have at least one character"
-        case "too_short":
-            return "must have at least one element"
-        case _:
-            return _OF_TYPES.get(kind)
+    return FieldError(f"{FILE}: {'.'.join(str(part) for part in error['loc'])}", sentence(error))
 
 
 def _manifest_of_scrapy_project(files: Mapping[str, bytes]) -> Manifest:
     if "scrapy.cfg" not in files:
-        raise InvalidInput.of("files", f"{FILE} is missing: {_EXAMPLE}")
+        raise InvalidInput.of("files", f"{FILE} is missing: {EXAMPLE}")
     names = sorted(name for path, text in files.items() for name in _spider_names(path, text))
     if len(names) != 1:
         found = f"has several spiders ({', '.join(names)})" if names else "has no spider that could be found"

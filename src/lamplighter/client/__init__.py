@@ -190,7 +190,7 @@ class Run(TypedDict):
     attempt: int
     retries: int
     warnings: list[str]
-    inputParameters: str
+    inputParameters: str | None
     parallelMaxConcurrency: int | None
     parallelExport: str
     proxyPoolId: int | None

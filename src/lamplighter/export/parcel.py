@@ -12,7 +12,8 @@ from lamplighter.errors import LamplighterError
 
 _NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f]|^\.+")
 _LONGEST_PART = 150  # bytes; a file's name has at most 255, and other parts come to it
-PASSING = frozenset({408, 425, 429})  # statuses of HTTP that another try may cure, and so every one from 500 on
+# Statuses of HTTP that another try may cure; so may every one from 500 on.
+PASSING = frozenset({408, 425, 429})
 CONTENT_TYPES: Mapping[Format, str] = {
     "jsonl": "application/x-ndjson",
     "csv": "text/csv; charset=utf-8",

@@ -66,7 +66,7 @@ class ProxyPoolRequest(Request):
 class ProxyCheckRequest(Request):
     """What the proxies of a pool are asked to reach, if anything: the site of an address."""
 
-    url: str | None = Field(default=None, max_length=2000, description="Such as https://shop.example/")
+    url: str | None = Field(default=None, max_length=2000, description="The address of a page on the site")
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def list_runs(
     now = use.clock.now()
     skip, limit = (paging.skip, paging.limit) if paging.asked else (0, max_records)
     found, total = use.runs.of_agent(agent_id, skip=skip, limit=limit)
-    shapes = [RunShape.of(run, now) for run in found]
+    shapes = [RunShape.of(run, now, listed=True) for run in found]
     return Page(items=shapes, total_record_count=total) if paging.asked else shapes
 
 

@@ -292,6 +292,9 @@ class VersionShape(Shape):
         )
 
 
+_LONG_INPUT = 2000
+
+
 def _message(run: model.Run) -> str | None:
     """What is to be said of a run, the combined export that belongs to it included."""
     made = Combination.from_text(run.combined)
@@ -346,7 +349,9 @@ class RunShape(Shape):
         description="How many of its attempts were retries since it was started or restarted"
     )
     warnings: list[str] = Field(description="What a person should know of a run that ended well all the same")
-    input_parameters: str = Field(description="The input as JSON; secrets are references in it")
+    input_parameters: str | None = Field(
+        description="The input as JSON, with references to secrets; in a list null when it is long"
+    )
     proxy_pool_id: int | None
     server_group_id: int | None
     is_exclusive: bool
@@ -357,8 +362,11 @@ class RunShape(Shape):
     priority: int
 
     @classmethod
-    def of(cls, r: model.Run, now: datetime) -> "RunShape":
-        """The answer for a run; ``now`` bounds the run time of one that is going."""
+    def of(cls, r: model.Run, now: datetime, *, listed: bool = False) -> "RunShape":
+        """The answer for a run; ``now`` bounds the run time of one that is going.
+
+        ``listed``: among others, where a long input would be in the way.
+        """
         n, s = r.counters, r.settings
         seconds = 0
         if r.start_time is not None:
@@ -402,7 +410,7 @@ class RunShape(Shape):
             attempt=r.attempt,
             retries=r.retries,
             warnings=list(r.warnings),
-            input_parameters=r.input_json,
+            input_parameters=None if listed and len(r.input_json) > _LONG_INPUT else r.input_json,
             proxy_pool_id=s.proxy_pool_id,
             server_group_id=s.server_group_id,
             is_exclusive=s.is_exclusive,
