@@ -19,10 +19,10 @@ from typing import Any
 
 import psycopg
 
-from lamplighter.destination import DestinationSection
 from lamplighter.export.delivery import Delivery, deliver
 from lamplighter.export.parcel import Limits
 from lamplighter.export.records import JSONL, check_records, write_formats
+from lamplighter.manifest.destination import DestinationSection
 from running_server import eventually
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 from export_places import BOOKS, Told, a_delivery, postgresql_server, to
 
-from lamplighter.destination import DELIVERIES, DestinationSection
 from lamplighter.export.delivery import DeliveryFailed
+from lamplighter.manifest.destination import DELIVERIES, DestinationSection
 from running_server import eventually
 
 _numbers = itertools.count(1)

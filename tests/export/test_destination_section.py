@@ -6,9 +6,9 @@ import sys
 import pytest
 from export_places import to
 
-from lamplighter.destination import DestinationSection, Place
 from lamplighter.errors import InvalidInput
 from lamplighter.manifest import Manifest, read_manifest
+from lamplighter.manifest.destination import DestinationSection, Place
 
 
 def export(toml: str) -> list[DestinationSection]:

@@ -9,8 +9,8 @@ import pytest
 from lamplighter.errors import InvalidInput
 from lamplighter.export.lines import read_records
 from lamplighter.export.records import JSONL, RecordSummary, check_records, merge
-from lamplighter.json_schema import BadSchema, RecordSchema
 from lamplighter.manifest import Manifest, SuccessSection, read_manifest
+from lamplighter.manifest.json_schema import BadSchema, RecordSchema
 from lamplighter.model import RunStatus
 from lamplighter.runner.verdict import Evidence, Report, decide
 

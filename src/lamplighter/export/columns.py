@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
-from lamplighter.destination import DestinationSection
 from lamplighter.errors import LamplighterError
 from lamplighter.export.values import INT64, Kind, clean_text, json_text
+from lamplighter.manifest.destination import DestinationSection
 
 _LONGEST_NAME = 63  # bytes, of PostgreSQL
 _SYSTEM_COLUMNS = {"oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lamplighter.clock import Clock, SystemClock
-from lamplighter.destination import DestinationSection, Place
 from lamplighter.errors import LamplighterError
 from lamplighter.export.parcel import Delivery as Delivery  # part of what this module offers
 from lamplighter.export.parcel import Limits, TryFailed
@@ -24,6 +23,7 @@ from lamplighter.export.to_folder import to_folder
 from lamplighter.export.to_object_store import to_object_store
 from lamplighter.export.to_webhook import to_webhook
 from lamplighter.files import open_plain, write_whole
+from lamplighter.manifest.destination import DestinationSection, Place
 
 _LARGEST_NOTE = 1024**2
 NOTE = "delivered.json"

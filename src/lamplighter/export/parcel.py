@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from lamplighter.destination import DestinationSection, Format
 from lamplighter.errors import LamplighterError
+from lamplighter.manifest.destination import DestinationSection, Format
 
 _NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f]|^\.+")
 _LONGEST_PART = 150  # bytes; a file's name has at most 255, and other parts come to it

@@ -15,7 +15,7 @@ from lamplighter.export.csv_file import CSV, write_csv
 from lamplighter.export.lines import lines_of, read_records, record_and_line, whole_file
 from lamplighter.export.parquet_file import PARQUET, write_parquet
 from lamplighter.export.values import MOST_COLUMNS as MOST_COLUMNS
-from lamplighter.json_schema import RecordSchema
+from lamplighter.manifest.json_schema import RecordSchema
 
 JSONL = "records.jsonl"
 

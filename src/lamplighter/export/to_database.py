@@ -18,11 +18,11 @@ from urllib.parse import unquote
 import sqlalchemy as sa
 
 from lamplighter.clock import Clock
-from lamplighter.destination import DELIVERIES, DestinationSection
 from lamplighter.export.columns import Column, DoesNotFit, open_table
 from lamplighter.export.lines import read_records
 from lamplighter.export.parcel import Delivery, Limits, TryFailed
 from lamplighter.export.values import json_text, kinds_of
+from lamplighter.manifest.destination import DELIVERIES, DestinationSection
 
 _ROWS_OF_BATCH = 1000
 _CELLS_OF_BATCH = 50_000

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
-from lamplighter.destination import DestinationSection
 from lamplighter.export.lines import whole_file
 from lamplighter.export.parcel import Delivery, TryFailed
+from lamplighter.manifest.destination import DestinationSection
 
 # What a network folder may recover from; a full disk does not within seconds.
 _PASSING = {

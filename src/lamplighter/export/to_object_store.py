@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
-from lamplighter.destination import DestinationSection
 from lamplighter.export.parcel import CONTENT_TYPES, PASSING, Delivery, Limits, TryFailed
+from lamplighter.manifest.destination import DestinationSection
 
 if TYPE_CHECKING:
     from obstore.store import S3Config, S3Store

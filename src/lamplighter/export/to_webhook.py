@@ -11,8 +11,8 @@ from urllib.parse import quote
 import httpx
 
 from lamplighter.clock import Clock
-from lamplighter.destination import DestinationSection, Format
 from lamplighter.export.parcel import CONTENT_TYPES, PASSING, Delivery, Limits, TryFailed
+from lamplighter.manifest.destination import DestinationSection, Format
 
 _CHUNK = 64 * 1024
 _MOST_OF_ANSWER = 300

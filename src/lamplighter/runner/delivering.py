@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lamplighter.destination import DestinationSection
 from lamplighter.export.delivery import Delivery, DeliveryFailed, deliver
 from lamplighter.export.records import JSONL
 from lamplighter.files import open_plain, write_whole
 from lamplighter.lifecycle import Verdict
+from lamplighter.manifest.destination import DestinationSection
 from lamplighter.model import Counters, RecordStatistics, RunStatus
 from lamplighter.planner import GOOD, Combination
 from lamplighter.runner.attempt import Attempt

@@ -4,10 +4,10 @@ import json
 import shutil
 from dataclasses import replace
 
-from lamplighter import inputs
 from lamplighter.export.records import JSONL, RecordSummary, check_records, write_formats
 from lamplighter.files import remove, write_whole
 from lamplighter.lifecycle import Verdict
+from lamplighter.manifest import inputs
 from lamplighter.masking import Mask
 from lamplighter.model import RecordStatistics, RunStatus, StopCause
 from lamplighter.planner import GOOD, baseline

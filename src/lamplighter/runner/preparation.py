@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lamplighter import inputs
 from lamplighter.errors import LamplighterError
 from lamplighter.files import remove, write_whole
+from lamplighter.manifest import inputs
 from lamplighter.model import LogMode
 from lamplighter.runner import proxies
 from lamplighter.runner.attempt import Attempt

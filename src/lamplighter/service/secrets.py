@@ -10,10 +10,9 @@ import sqlalchemy as sa
 import structlog
 from pydantic import ConfigDict, Field, StrictStr, ValidationError
 
-from lamplighter import inputs, references
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, FieldError, InvalidInput, NotFound
-from lamplighter.manifest import Manifest
+from lamplighter.manifest import Manifest, inputs, references
 from lamplighter.masking import Mask
 from lamplighter.model import Agent, Run
 from lamplighter.service.agents import definition

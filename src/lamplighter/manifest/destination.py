@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
-from lamplighter import references
+from lamplighter.manifest import references
 
 Format = Literal["jsonl", "csv", "parquet"]
 Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamplighter import inputs
 from lamplighter.errors import InvalidInput
-from lamplighter.manifest import Manifest, read_manifest
+from lamplighter.manifest import Manifest, inputs, read_manifest
 
 TYPES: dict[str, list[Any]] = {
     "string": ["", "10", "${secret:A}"],

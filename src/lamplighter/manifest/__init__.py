@@ -26,12 +26,14 @@ from pydantic import (
     model_validator,
 )
 
-from lamplighter import references
-from lamplighter.destination import SAVING, Format
-from lamplighter.destination import DestinationSection as DestinationSection  # a section like the others
 from lamplighter.errors import FieldError, InvalidInput
-from lamplighter.json_schema import BadSchema, RecordSchema, RefersElsewhere
-from lamplighter.manifest_problems import EXAMPLE, LONGEST_SHOWN, sentence, shown
+from lamplighter.manifest import references
+from lamplighter.manifest.destination import SAVING, Format
+from lamplighter.manifest.destination import (
+    DestinationSection as DestinationSection,  # a section like the others
+)
+from lamplighter.manifest.json_schema import BadSchema, RecordSchema, RefersElsewhere
+from lamplighter.manifest.problems import EXAMPLE, LONGEST_SHOWN, sentence, shown
 
 FILE = "agent.toml"
 Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]

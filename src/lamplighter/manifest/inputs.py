@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 from lamplighter.errors import InvalidInput
 from lamplighter.manifest import FILE, Manifest
-from lamplighter.references import REFERENCE
-from lamplighter.references import secret_names as secret_names  # part of what this module offers
+from lamplighter.manifest.references import REFERENCE
+from lamplighter.manifest.references import secret_names as secret_names  # part of what this module offers
 
 FIELD = "inputParameters"
 _DEEPEST = 100  # levels of nested input: deep enough for people, and no stack of any reader overflows
