@@ -51,6 +51,8 @@ from lamplighter.vault import Vault
 
 log = structlog.get_logger()
 
+_BACKLOG = 2048  # uvicorn's
+
 
 @dataclass(slots=True)
 class House:
@@ -240,6 +242,8 @@ def _listener(settings: Settings) -> Iterator[socket.socket]:
             raise Conflict(
                 f"cannot listen on {where}: {problem.strerror}; choose another with --port"
             ) from problem
+        # Before the address is announced: who connects at once waits a moment instead of being refused.
+        listener.listen(_BACKLOG)
         yield listener
 
 
