@@ -2,7 +2,6 @@
 
 import fcntl
 import logging
-import os
 import secrets
 import socket
 import sys
@@ -23,7 +22,7 @@ from lamplighter.config import Settings
 from lamplighter.dispatch.pool import Pool
 from lamplighter.engine import Engine
 from lamplighter.errors import Conflict
-from lamplighter.files import Files
+from lamplighter.files import Files, write_whole
 from lamplighter.http.api.access import Services
 from lamplighter.http.app import create_app
 from lamplighter.loop import Loop
@@ -76,7 +75,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     files.empty_trash()
     keys = Keys(db, clock)
     new_key = keys.set_up(
-        settings.bootstrap_key, lambda key: _write_private(settings.data / "admin.key", f"{key}\n".encode())
+        settings.bootstrap_key, lambda key: write_whole(settings.data / "admin.key", f"{key}\n".encode())
     )
     vault = Vault.in_folder(settings.data)
     environments = Environments(settings.data / "environments")
@@ -265,21 +264,10 @@ def _secret(data: Path) -> bytes:
     """The key that signs download addresses, made on the first start."""
     file = data / "secret.key"
     if not file.exists():
-        _write_private(file, secrets.token_bytes(32))
+        write_whole(file, secrets.token_bytes(32))
     secret = file.read_bytes()
     if len(secret) < 32:
         raise Conflict(
             f"{file} is damaged: remove it, and a new one is made (download addresses then expire)"
         )
     return secret
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a file that only we may read, whole or not at all."""
-    temporary = path.with_name(f"{path.name}.part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

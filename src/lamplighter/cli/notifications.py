@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lamplighter.cli.options import option
 from lamplighter.cli.output import as_json, facts, fail, hint, say, table
 from lamplighter.cli.session import (
     Json,
@@ -29,30 +30,26 @@ NotificationWord = Annotated[
 _EVENTS = "failure, recovery, didNotRun or volumeDrop"
 
 
-def _option(*names: str, help: str, **more: Any) -> Any:  # noqa: A002 - as Typer calls it
-    return typer.Option(*names, help=help, show_default=False, **more)
-
-
-On = Annotated[list[str] | None, _option("--on", metavar="EVENT", help=f"{_EVENTS}; may be repeated.")]
+On = Annotated[list[str] | None, option("--on", metavar="EVENT", help=f"{_EVENTS}; may be repeated.")]
 To = Annotated[
     list[str] | None,
-    _option("--to", metavar="URL", help="Where to: an address of Apprise; may be repeated."),
+    option("--to", metavar="URL", help="Where to: an address of Apprise; may be repeated."),
 ]
 From = Annotated[
     str | None,
-    _option("--from", metavar="FILE", help="Read the addresses from a file, one a line, or from -."),
+    option("--from", metavar="FILE", help="Read the addresses from a file, one a line, or from -."),
 ]
-OfAgent = Annotated[str | None, _option("--agent", metavar="AGENT", help="Only of this agent.")]
+OfAgent = Annotated[str | None, option("--agent", metavar="AGENT", help="Only of this agent.")]
 OfSchedule = Annotated[
-    str | None, _option("--schedule", metavar="SCHEDULE", help="Only of this schedule of the agent.")
+    str | None, option("--schedule", metavar="SCHEDULE", help="Only of this schedule of the agent.")
 ]
 Within = Annotated[
     str | None,
-    _option("--within", metavar="TIME", help="didNotRun: begun so long after the due time. Default: 1h."),
+    option("--within", metavar="TIME", help="didNotRun: begun so long after the due time. Default: 1h."),
 ]
 Quiet = Annotated[
     str | None,
-    _option(
+    option(
         "--quiet", metavar="TIME", help="One message about the same in this time; 0 for all. Default: 10m."
     ),
 ]
@@ -93,7 +90,7 @@ def add(
 @app.command()
 def edit(
     notification: NotificationWord,
-    name: Annotated[str | None, _option("--name", help="Its new name.")] = None,
+    name: Annotated[str | None, option("--name", help="Its new name.")] = None,
     on: On = None,
     to: To = None,
     source: From = None,
@@ -101,7 +98,7 @@ def edit(
     schedule: OfSchedule = None,
     within: Within = None,
     quiet: Quiet = None,
-    enabled: Annotated[bool | None, _option("--enable/--disable", help="Switch it on or off.")] = None,
+    enabled: Annotated[bool | None, option("--enable/--disable", help="Switch it on or off.")] = None,
     json: Json = False,
 ) -> None:
     """Change a notification; what is not given stays. --on and --to replace all that there were."""

@@ -98,12 +98,13 @@ class Overlap(StrEnum):
     BOTH = "both"
 
 
-def _option(*names: str, help: str, **more: Any) -> Any:  # noqa: A002 - as Typer calls it
+def option(*names: str, help: str, **more: Any) -> Any:  # noqa: A002 - as Typer calls it
+    """An option that is only sent when it is given: its help shows no default."""
     return typer.Option(*names, help=help, show_default=False, **more)
 
 
 def _choice(*names: str, help: str) -> Any:  # noqa: A002 - as Typer calls it
-    return _option(*names, help=help, case_sensitive=False)
+    return option(*names, help=help, case_sensitive=False)
 
 
 @dataclass(frozen=True)
@@ -112,43 +113,41 @@ class RunOptions:
 
     input: Annotated[
         str | None,
-        _option(
+        option(
             "--input", "-i", metavar="JSON", help="Input: a JSON object or array, or @FILE, or - to read it."
         ),
     ]
-    parallelism: Annotated[int | None, _option("--parallelism", help="Split the input into this many runs.")]
+    parallelism: Annotated[int | None, option("--parallelism", help="Split the input into this many runs.")]
     max_concurrency: Annotated[
-        int | None, _option("--max-concurrency", help="Of those, at most this many at the same time.")
+        int | None, option("--max-concurrency", help="Of those, at most this many at the same time.")
     ]
     export: Annotated[Export | None, _choice("--export", help="One export for the set, or one for each run.")]
     proxy_pool: Annotated[
         str | None,
-        _option("--proxy-pool", metavar="POOL", help="Go through the proxies of this pool; or: none."),
+        option("--proxy-pool", metavar="POOL", help="Go through the proxies of this pool; or: none."),
     ]
     server_group: Annotated[
         str | None,
-        _option("--server-group", metavar="GROUP", help="Only on servers of this group; or: none."),
+        option("--server-group", metavar="GROUP", help="Only on servers of this group; or: none."),
     ]
     log_level: Annotated[LogLevel | None, _choice("--log-level", help="Least severity that is logged.")]
     log_mode: Annotated[LogMode | None, _choice("--log-mode", help="Text, or text and the pages.")]
     exclusive: Annotated[
         bool | None,
-        _option("--exclusive/--not-exclusive", help="Never two runs of the agent at the same time."),
+        option("--exclusive/--not-exclusive", help="Never two runs of the agent at the same time."),
     ]
     wait_on_failure: Annotated[
         bool | None,
-        _option("--wait-on-failure/--no-wait-on-failure", help="Wait before a failed run is retried."),
+        option("--wait-on-failure/--no-wait-on-failure", help="Wait before a failed run is retried."),
     ]
-    max_retries: Annotated[
-        int | None, _option("--max-retries", help="How often a failed run is tried again.")
-    ]
+    max_retries: Annotated[int | None, option("--max-retries", help="How often a failed run is tried again.")]
     retry_delay: Annotated[
-        str | None, _option("--retry-delay", metavar="TIME", help="Wait before the first retry, such as 90s.")
+        str | None, option("--retry-delay", metavar="TIME", help="Wait before the first retry, such as 90s.")
     ]
     timeout: Annotated[
-        str | None, _option("--timeout", metavar="TIME", help="End a run after this long, such as 30m or 2h.")
+        str | None, option("--timeout", metavar="TIME", help="End a run after this long, such as 30m or 2h.")
     ]
-    priority: Annotated[int | None, _option("--priority", help="Higher goes first; 0 when not said.")]
+    priority: Annotated[int | None, option("--priority", help="Higher goes first; 0 when not said.")]
 
     def settings(self, client: Client) -> dict[str, Any]:
         """The settings that were given, as the API names them; ``client`` finds what is given by its name."""
@@ -176,37 +175,37 @@ class TimingOptions:
 
     cron: Annotated[
         str | None,
-        _option(
+        option(
             "--cron", metavar="TEXT", help="Minute hour day month weekday, such as '0 9 * * 1-5', or @daily."
         ),
     ]
     every: Annotated[
-        str | None, _option("--every", metavar="TEXT", help="Such as '30 minutes', 2h, '1 month'.")
+        str | None, option("--every", metavar="TEXT", help="Such as '30 minutes', 2h, '1 month'.")
     ]
     at: Annotated[
         str | None,
-        _option("--at", metavar="TIME", help="Once, such as '2026-12-01 9:00' or 'tomorrow 9:00'."),
+        option("--at", metavar="TIME", help="Once, such as '2026-12-01 9:00' or 'tomorrow 9:00'."),
     ]
-    manual: Annotated[bool | None, _option("--manual", help="Never by itself; `schedule run` works.")]
+    manual: Annotated[bool | None, option("--manual", help="Never by itself; `schedule run` works.")]
     timezone: Annotated[
-        str | None, _option("--timezone", "--tz", help="IANA name such as Europe/Berlin. Default: UTC.")
+        str | None, option("--timezone", "--tz", help="IANA name such as Europe/Berlin. Default: UTC.")
     ]
     start: Annotated[
-        str | None, _option("--start", metavar="TIME", help="First run of --every; not before, for --cron.")
+        str | None, option("--start", metavar="TIME", help="First run of --every; not before, for --cron.")
     ]
-    end: Annotated[str | None, _option("--end", metavar="TIME", help="No fire after this time.")]
+    end: Annotated[str | None, option("--end", metavar="TIME", help="No fire after this time.")]
     exclude: Annotated[
-        list[str] | None, _option("--exclude", metavar="DATE", help="A day without fires; may be repeated.")
+        list[str] | None, option("--exclude", metavar="DATE", help="A day without fires; may be repeated.")
     ]
     jitter: Annotated[
-        str | None, _option("--jitter", metavar="TIME", help="Spread fires over up to this long, such as 5m.")
+        str | None, option("--jitter", metavar="TIME", help="Spread fires over up to this long, such as 5m.")
     ]
     catch_up: Annotated[
         CatchUp | None, _choice("--catch-up", help="Which missed fires are made up for. Default: the latest.")
     ]
     catch_up_window: Annotated[
         str | None,
-        _option("--catch-up-window", metavar="TIME", help="Not those older than this. Default: 24h."),
+        option("--catch-up-window", metavar="TIME", help="Not those older than this. Default: 24h."),
     ]
     dst_gap: Annotated[Gap | None, _choice("--dst-gap", help="When clocks jump over a due time.")]
     dst_overlap: Annotated[Overlap | None, _choice("--dst-overlap", help="When a due time exists twice.")]

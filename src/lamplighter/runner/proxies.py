@@ -1,20 +1,18 @@
 """The proxies of a run: who is next for an attempt, what the agent is told, what it tells of them afterwards."""
 
 import json
-import os
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from lamplighter import planner
 from lamplighter.errors import LamplighterError
-from lamplighter.files import AttemptFolder, remove
+from lamplighter.files import AttemptFolder, remove, write_whole
 from lamplighter.model import ProxyHealth, Rotation, Run
 from lamplighter.planner import ProxyUse
 from lamplighter.proxy_address import HIDDEN, ProxyAddress, secrets_in
@@ -74,13 +72,13 @@ class ProxyPlan:
     def write(self, folder: AttemptFolder) -> dict[str, str]:
         """Write the agent's two files, for its eyes only; returns the environment that tells of them."""
         lines, plan = folder.path / _LIST, folder.path / _PLAN
-        _write_private(lines, "".join(f"{self.proxies[place].url}\n" for place in self.order))
+        write_whole(lines, "".join(f"{self.proxies[place].url}\n" for place in self.order).encode())
         document = {
             "rotation": self.rotation.value,
             "start": self.order[0],
             "proxies": [{"id": p.id, "url": p.url, "rested": dict(p.rested)} for p in self.proxies],
         }
-        _write_private(plan, json.dumps(document))
+        write_whole(plan, json.dumps(document).encode())
         names = ["HTTP_PROXY", "HTTPS_PROXY"]
         if self.chosen.url.startswith("socks"):
             names.append("ALL_PROXY")
@@ -158,12 +156,6 @@ def forget(folder: AttemptFolder) -> None:
     """Remove the credentials from an attempt that has ended."""
     for name in (_LIST, _PLAN):
         remove(folder.path / name)
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        out.write(text)
 
 
 def _uses(entries: Iterable[object]) -> Iterator[ProxyUse]:
