@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from lamplighter.clock import SystemClock
 from lamplighter.engine import Engine
 from lamplighter.model import Due, RunSettings, Schedule, ScheduleType, Timing
-from lamplighter.store import agents, keys, schedules
+from lamplighter.store import agents, schedules, users
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
 from lamplighter.store.tables import fires, parallel_sets, runs
@@ -35,7 +35,7 @@ def prepare(folder: Path, due: int, idle: int) -> Database:
     db = Database.embedded(folder / "burst.db")
     migrate(db)
     with db.write() as c:
-        user = keys.set_up(c, "admin", "Default", CREATED)
+        user = users.set_up(c, "admin", "Default", CREATED)
         values = {"space_id": 1, "user_id": user, "name": "agent", "config_type": "Command", "version": 1}
         agent = agents.insert(c, values | {"created": CREATED, "updated": CREATED})
         version = {"agent_id": agent, "version": 1, "user_id": user, "created": CREATED, "file_size": 0}

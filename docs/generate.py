@@ -40,7 +40,10 @@ _TITLES = {
     "retention": "Retention",
     "secrets": "Secrets",
     "notifications": "Notifications",
+    "spaces": "Spaces and their members",
+    "users": "Users",
     "api keys": "API keys",
+    "audit log": "Audit log",
     "health": "Whether the server works",
 }
 # Of these, one of the two names says the limit, depending on how the code declares it.

@@ -7,16 +7,17 @@ import sqlalchemy as sa
 
 from lamplighter import planner
 from lamplighter.launch import Launch, launch_sets
-from lamplighter.model import RunSettings, Schedule, ScheduleType, Timing
-from lamplighter.store import agents, keys, schedules, servers
+from lamplighter.model import Actor, RunSettings, Schedule, ScheduleType, Timing
+from lamplighter.store import agents, schedules, servers, users
 from lamplighter.triggers import TZDATA_VERSION
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+ADMIN = Actor(1, "admin", is_admin=True)
 
 
 def make_agent(c: sa.Connection, name: str = "agent", now: datetime = NOON) -> int:
     """An agent with one version whose files nobody will ask for; the first one sets the installation up."""
-    user = 1 if keys.has_users(c) else keys.set_up(c, "admin", "Default", now)
+    user = 1 if users.any_yet(c) else users.set_up(c, "admin", "Default", now)
     values = {
         "space_id": agents.default_space(c),
         "user_id": user,

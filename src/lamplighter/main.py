@@ -34,9 +34,11 @@ from lamplighter.runner.attempt import Workshop
 from lamplighter.runner.combining import combine_once
 from lamplighter.runner.environments import Environments
 from lamplighter.service.agents import Agents
+from lamplighter.service.audit import AuditLog
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
+from lamplighter.service.identity import Identity
 from lamplighter.service.keys import Keys
 from lamplighter.service.notifications import Notifications
 from lamplighter.service.proxies import ProxyPools
@@ -44,6 +46,8 @@ from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
 from lamplighter.service.secrets import Secrets
+from lamplighter.service.spaces import Spaces
+from lamplighter.service.users import Users
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
 from lamplighter.vault import Vault
@@ -73,8 +77,8 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     migrate(db)
     files = Files(settings.data)
     files.empty_trash()
-    keys = Keys(db, clock)
-    new_key = keys.set_up(
+    identity = Identity(db, clock)
+    new_key = identity.set_up(
         settings.bootstrap_key, lambda key: write_whole(settings.data / "admin.key", f"{key}\n".encode())
     )
     vault = Vault.in_folder(settings.data)
@@ -102,7 +106,11 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         schedules=Schedules(db, clock, wake_all),
         runs=runs,
         evidence=FailureEvidence(runs, files),
-        keys=keys,
+        identity=identity,
+        keys=Keys(db, clock),
+        users=Users(db, clock),
+        spaces=Spaces(db, clock),
+        audit_log=AuditLog(db),
         notifications=Notifications(db, clock, vault, messenger, notifier.wake),
         secrets=Secrets(db, clock, vault),
         proxy_pools=ProxyPools(db, clock, vault),

@@ -493,24 +493,133 @@ class Limits:
     files_count: int | None = None
 
 
+class Role(StrEnum):
+    """What a member of a space may do there; each may do what those before it may."""
+
+    VIEWER = "viewer"
+    EDITOR = "editor"
+    OWNER = "owner"
+
+    @property
+    def rank(self) -> int:
+        """How far it reaches, for comparing."""
+        return tuple(Role).index(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who is asking: the user behind the request's credentials."""
+    """Who is asking: the user behind the request's credentials, and what these let the user do.
+
+    ``roles`` are by space id, narrowed to the one space of a key that has one; a key of an administrator that is
+    limited so is no administrator's.
+    """
 
     user_id: int
     name: str
     is_admin: bool
+    roles: Mapping[int, Role] = field(default_factory=dict)
+    is_read_only: bool = False
+    api_key_id: int | None = None
+    only_space: int | None = None
+
+    @property
+    def spaces(self) -> frozenset[int] | None:
+        """The spaces that may be seen; None is all of them."""
+        return None if self.is_admin else frozenset(self.roles)
+
+    def sees(self, space_id: int) -> bool:
+        """Whether a space and what is in it may be known."""
+        return self.is_admin or space_id in self.roles
+
+    def has(self, space_id: int, need: Role) -> bool:
+        """Whether the role in a space is at least ``need``."""
+        role = self.roles.get(space_id)
+        return self.is_admin or (role is not None and role.rank >= need.rank)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person or program that may sign in or have API keys."""
+
+    id: int
+    name: str
+    email: str | None
+    is_admin: bool
+    is_active: bool
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A part of the installation with agents and members; everybody may look into one with default access."""
+
+    id: int
+    name: str
+    description: str | None
+    is_default_access: bool
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user's place in a space."""
+
+    space_id: int
+    user_id: int
+    user_name: str
+    role: Role
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One change: who did what to which thing, and what is other than before.
+
+    ``changes`` has, by the wire's names, the old and the new value; never a secret.
+    """
+
+    id: int
+    time: datetime
+    user_id: int | None
+    user_name: str
+    api_key_id: int | None
+    action: str
+    kind: str
+    subject_id: str
+    subject_name: str | None
+    space_id: int | None
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which changes are wanted; None does not narrow."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    user_id: int | None = None
+    action: str | None = None
+    kind: str | None = None
+    subject_id: str | None = None
+    space_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key as it may be shown: never the key itself, only how it begins."""
+    """An API key as it may be shown: never the key itself, only how it begins.
+
+    ``space_id`` limits it to one space.
+    """
 
     id: int
     user_id: int
     user_name: str
     description: str | None
     prefix: str
+    is_read_only: bool
+    space_id: int | None
     created: datetime
     expires: datetime
     revoked: datetime | None

@@ -9,7 +9,7 @@ from lamplighter.service.secrets import SecretRequest, Secrets
 from lamplighter.store.database import Database
 from lamplighter.store.tables import agent_versions
 from lamplighter.vault import Vault
-from store_rows import make_agent, make_schedule
+from store_rows import ADMIN, make_agent, make_schedule
 from virtual_clock import VirtualClock
 
 
@@ -20,10 +20,10 @@ def test_its_references_are_found_as_they_stand(db: Database, clock: VirtualCloc
         c.execute(agent_versions.update().values(manifest=manifest))
         make_schedule(c, agent)
     secrets = Secrets(db, clock, Vault.in_folder(tmp_path))
-    secrets.put("NEEDED", SecretRequest(value="v"))
-    secrets.put("OTHER", SecretRequest(value="v"))
-    users = {one.name: [use.agent_name for use in one.used_by] for one in secrets.every()}
+    secrets.put(ADMIN, "NEEDED", SecretRequest(value="v"))
+    secrets.put(ADMIN, "OTHER", SecretRequest(value="v"))
+    users = {one.name: [use.agent_name for use in one.used_by] for one in secrets.every(ADMIN)}
     assert users == {"NEEDED": ["odd", "odd"], "OTHER": []}
     with pytest.raises(Conflict, match="of odd"):
-        secrets.delete("NEEDED")
-    secrets.delete("OTHER")
+        secrets.delete(ADMIN, "NEEDED")
+    secrets.delete(ADMIN, "OTHER")

@@ -24,7 +24,7 @@ from lamplighter.service.schedules import Schedules
 from lamplighter.store import agents, runs, schedules, servers
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
-from store_rows import make_agent
+from store_rows import ADMIN, make_agent
 from virtual_clock import VirtualClock
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -187,7 +187,7 @@ class World:
     def _create(self) -> None:
         now = self.clock.time
         request = self._request()
-        schedule = self.people.create(self.chance.choice(self._agents), request)
+        schedule = self.people.create(ADMIN, self.chance.choice(self._agents), request)
         self.history.epochs[schedule.id] = [Epoch(schedule.timing, now)] if schedule.is_enabled else []
 
     def _edit(self) -> None:
@@ -196,7 +196,7 @@ class World:
             return
         request = self._request()
         try:
-            new = self.people.update(old.agent_id, old.id, request)
+            new = self.people.update(ADMIN, old.agent_id, old.id, request)
         except InvalidInput:
             return  # a new start beyond the old end: refused, and nothing changes
         self._note_change(old, new, "edited" if new.is_enabled else "disabled")
@@ -210,13 +210,13 @@ class World:
     def _switch(self, *, on: bool, what: str) -> None:
         old = self._pick()
         if old is not None and old.is_enabled is not on:
-            self.people.switch(old.agent_id, old.id, on=on)
-            self._note_change(old, self.people.get(old.agent_id, old.id), what)
+            self.people.switch(ADMIN, old.agent_id, old.id, on=on)
+            self._note_change(old, self.people.get(ADMIN, old.agent_id, old.id), what)
 
     def _delete(self) -> None:
         old = self._pick()
         if old is not None:
-            self.people.delete(old.agent_id, old.id)
+            self.people.delete(ADMIN, old.agent_id, old.id)
             self._end_epoch(old.id)
             self.history.changes[old.id, self.clock.time] = "deleted"
 

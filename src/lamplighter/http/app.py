@@ -28,6 +28,7 @@ from lamplighter.errors import (
 from lamplighter.http import reference
 from lamplighter.http.api import (
     agents,
+    audit,
     evidence,
     groups,
     health,
@@ -38,6 +39,8 @@ from lamplighter.http.api import (
     runs,
     schedules,
     secrets,
+    spaces,
+    users,
 )
 from lamplighter.http.api.access import Services
 from lamplighter.http.api.shapes import Problem
@@ -76,12 +79,15 @@ def create_app(services: Services) -> FastAPI:
         schedules,
         runs,
         evidence,
+        spaces,
+        users,
         keys,
         notifications,
         secrets,
         proxies,
         groups,
         retention,
+        audit,
     ):
         app.include_router(routes.router, prefix="/api/v1")
     app.include_router(runs.downloads, prefix="/api/v1")

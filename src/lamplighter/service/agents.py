@@ -9,7 +9,9 @@ from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotFound
 from lamplighter.files import Files
 from lamplighter.manifest import Manifest, read_manifest
-from lamplighter.model import Actor, Agent, AgentVersion
+from lamplighter.model import Actor, Agent, AgentVersion, Role
+from lamplighter.service import audit
+from lamplighter.service.access import agent_of, space_for
 from lamplighter.service.requests import AgentRequest
 from lamplighter.store import agents, runs, schedules, sets
 from lamplighter.store.database import Database
@@ -23,15 +25,15 @@ class Agents:
         self._clock = clock
         self._files = files
 
-    def every(self) -> list[Agent]:
-        """All agents by name."""
+    def every(self, actor: Actor) -> list[Agent]:
+        """The agents that the caller sees, by name."""
         with self._db.read() as c:
-            return agents.every(c)
+            return agents.every(c, actor.spaces)
 
-    def get(self, agent_id: int) -> Agent:
+    def get(self, actor: Actor, agent_id: int) -> Agent:
         """One agent; NotFound."""
         with self._db.read() as c:
-            return agent_or_404(c, agent_id)
+            return agent_of(c, actor, agent_id)
 
     def create(self, actor: Actor, request: AgentRequest, files: Mapping[str, bytes]) -> Agent:
         """Add an agent with its first version."""
@@ -42,7 +44,7 @@ class Agents:
         bundle = self._files.keep_bundle(files)
         with self._db.write() as c:
             now = self._clock.now()
-            space = agents.default_space(c)
+            space = space_for(c, actor, request.space_id, Role.EDITOR)
             self._check_name_is_free(c, space, name, None)
             agent_id = agents.insert(
                 c,
@@ -61,20 +63,22 @@ class Agents:
                 },
             )
             self._add_version(c, agent_id, 1, actor, request.comments, bundle, files, manifest)
-            return agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id)
+            self._note(c, actor, "agent.create", agent, {"comments": request.comments})
+            return agent
 
     def save(
         self, actor: Actor, agent_id: int, request: AgentRequest, files: Mapping[str, bytes] | None
     ) -> Agent:
         """Save an agent as its next version; without ``files`` the version has those of the one before."""
         with self._db.read() as c:
-            agent = agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
             address, _ = definition(c, agent_id, agent.version)
         files = self._files.bundle_files(address) if files is None else files
         manifest = read_manifest(files)
         bundle = self._files.keep_bundle(files)
         with self._db.write() as c:
-            agent = agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
             changes: dict[str, Any] = {
                 column: value
                 for column in ("name", "description", "documentation", "start_url")
@@ -85,47 +89,71 @@ class Agents:
             self._check_name_is_free(c, agent.space_id, changes.get("name", agent.name), agent_id)
             changes |= {"config_type": manifest.config_type}
             self._next_version(c, agent, actor, request.comments, bundle, files, manifest, changes)
-            return agent_or_404(c, agent_id)
+            new = agent_of(c, actor, agent_id)
+            self._note(c, actor, "agent.save", new, _difference(agent, new) | {"comments": request.comments})
+            return new
 
     def restore(self, actor: Actor, agent_id: int, version: int, comments: str | None) -> Agent:
         """Save the content of an old version as a new one."""
         with self._db.read() as c:
-            agent_or_404(c, agent_id)
+            agent_of(c, actor, agent_id, Role.EDITOR)
             address, _ = definition(c, agent_id, version)
         files = self._files.bundle_files(address)
         manifest = read_manifest(files)
         with self._db.write() as c:
-            agent = agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
             why = comments or f"version {version} restored"
             changes = {"config_type": manifest.config_type}
             self._next_version(c, agent, actor, why, address, files, manifest, changes)
-            return agent_or_404(c, agent_id)
+            new = agent_of(c, actor, agent_id)
+            given = {"restored": version, "comments": why}
+            self._note(c, actor, "agent.restore", new, _difference(agent, new) | given)
+            return new
 
-    def versions(self, agent_id: int) -> list[AgentVersion]:
+    def versions(self, actor: Actor, agent_id: int) -> list[AgentVersion]:
         """The versions of an agent, newest first."""
         with self._db.read() as c:
-            agent_or_404(c, agent_id)
+            agent_of(c, actor, agent_id)
             return agents.versions(c, agent_id)
 
-    def archive(self, agent_id: int, *, archived: bool) -> None:
+    def archive(self, actor: Actor, agent_id: int, *, archived: bool) -> None:
         """Put an agent away, or take it back: the fires of an archived one end as Skipped."""
         with self._db.write() as c:
-            agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
+            if agent.is_archived is archived:
+                return
             agents.update(c, agent_id, {"is_archived": archived, "updated": self._clock.now()})
+            self._note(c, actor, "agent.archive" if archived else "agent.unarchive", agent, {})
 
-    def delete(self, agent_id: int) -> None:
+    def delete(self, actor: Actor, agent_id: int) -> None:
         """Take an agent, its schedules and its runs' files away; Conflict while a run has not ended."""
         with self._db.write() as c:
-            agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
             if sets.any_open(c, agent_id):
                 raise Conflict("the agent has runs that have not ended: stop them first")
             now = self._clock.now()
             schedules.delete_of_agent(c, agent_id, now)
             agents.update(c, agent_id, {"deleted": now})
+            self._note(c, actor, "agent.delete", agent, {})
             run_ids = runs.ids_of_agent(c, agent_id)
         for run_id in run_ids:
             self._files.put_run_aside(run_id)
         self._files.empty_trash()
+
+    def _note(
+        self, c: sa.Connection, actor: Actor, action: str, agent: Agent, changes: Mapping[str, Any]
+    ) -> None:
+        audit.note(
+            c,
+            actor,
+            self._clock.now(),
+            action,
+            kind="agent",
+            id=agent.id,
+            name=agent.name,
+            space_id=agent.space_id,
+            changes=changes,
+        )
 
     def _check_name_is_free(self, c: sa.Connection, space: int, name: str, own_id: int | None) -> None:
         other = agents.named(c, space, name)
@@ -175,12 +203,8 @@ class Agents:
         )
 
 
-def agent_or_404(c: sa.Connection, agent_id: int) -> Agent:
-    """One agent; NotFound."""
-    agent = agents.get(c, agent_id)
-    if agent is None:
-        raise NotFound(f"there is no agent {agent_id}")
-    return agent
+def _difference(old: Agent, new: Agent) -> dict[str, Any]:
+    return audit.difference(old, new, leave_out=frozenset({"updated", "last_activity", "last_status"}))
 
 
 def definition(c: sa.Connection, agent_id: int, version: int) -> tuple[str, Manifest]:

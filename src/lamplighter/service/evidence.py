@@ -6,7 +6,7 @@ from typing import Any
 from lamplighter.errors import NotFound
 from lamplighter.files import Files, open_plain
 from lamplighter.masking import Mask
-from lamplighter.model import Run, RunStatus
+from lamplighter.model import Actor, Run, RunStatus
 from lamplighter.service.runs import Runs
 
 _NAME = "evidence.json"
@@ -21,9 +21,9 @@ class FailureEvidence:
         self._runs = runs
         self._files = files
 
-    def read(self, agent_id: int, run_id: int, attempt: int | None = None) -> dict[str, Any]:
+    def read(self, actor: Actor, agent_id: int, run_id: int, attempt: int | None = None) -> dict[str, Any]:
         """The evidence of an attempt, or of the newest one; NotFound when there is none."""
-        run = self._runs.get(agent_id, run_id)
+        run = self._runs.get(actor, agent_id, run_id)
         number = run.attempt if attempt is None else attempt
         document = self._document(run, number)
         if document is None:

@@ -10,7 +10,9 @@ from pydantic import AfterValidator, Field, StrictStr
 from lamplighter import planner
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotFound
-from lamplighter.model import Schedule, ServerGroup, ServerState
+from lamplighter.model import Actor, Schedule, ServerGroup, ServerState
+from lamplighter.service import audit
+from lamplighter.service.access import require_admin
 from lamplighter.service.requests import Clean, Name, Request
 from lamplighter.store import groups, servers
 from lamplighter.store.database import Database
@@ -38,37 +40,47 @@ class Groups:
         self._db = db
         self._clock = clock
 
-    def every(self) -> list[ServerGroup]:
+    def every(self, _actor: Actor) -> list[ServerGroup]:
         """All groups by name."""
         with self._db.read() as c:
             return groups.every(c, self._clock.now())
 
-    def get(self, group_id: int) -> ServerGroup:
+    def get(self, _actor: Actor, group_id: int) -> ServerGroup:
         """One group; NotFound."""
         with self._db.read() as c:
             return _group_or_404(c, group_id, self._clock.now())
 
-    def create(self, request: GroupRequest) -> ServerGroup:
+    def create(self, actor: Actor, request: GroupRequest) -> ServerGroup:
         """Make a group; Conflict when there is one of the name."""
+        require_admin(actor)
         name = _name_of(request)
         with self._db.write() as c:
             now = self._clock.now()
             _check_name_is_free(c, name, None)
-            return _group_or_404(c, groups.insert(c, name, request.description, now), now)
+            made = _group_or_404(c, groups.insert(c, name, request.description, now), now)
+            audit.note(c, actor, now, "serverGroup.create", kind="serverGroup", id=made.id, name=name)
+            return made
 
-    def update(self, group_id: int, request: GroupRequest) -> ServerGroup:
+    def update(self, actor: Actor, group_id: int, request: GroupRequest) -> ServerGroup:
         """Give a group another name and description; its servers go on serving it until they start anew."""
+        require_admin(actor)
         name = _name_of(request)
         with self._db.write() as c:
             now = self._clock.now()
-            _group_or_404(c, group_id, now)
+            old = _group_or_404(c, group_id, now)
             _check_name_is_free(c, name, group_id)
             changes = {"name": name, "description": request.description, "updated": now}
             groups.update(c, group_id, changes)
-            return _group_or_404(c, group_id, now)
+            new = _group_or_404(c, group_id, now)
+            told = audit.difference(old, new, leave_out=frozenset({"updated", "servers"}))
+            audit.note(
+                c, actor, now, "serverGroup.update", kind="serverGroup", id=group_id, name=name, changes=told
+            )
+            return new
 
-    def delete(self, group_id: int) -> None:
+    def delete(self, actor: Actor, group_id: int) -> None:
         """Take a group away; Conflict says which schedules, runs or live servers still need it."""
+        require_admin(actor)
         with self._db.write() as c:
             now = self._clock.now()
             group = _group_or_404(c, group_id, now)
@@ -76,8 +88,9 @@ class Groups:
             if users:
                 raise Conflict(f"server group {group.name!r} is still used: {'; '.join(users)}")
             groups.delete(c, group_id)
+            audit.note(c, actor, now, "serverGroup.delete", kind="serverGroup", id=group_id, name=group.name)
 
-    def servers(self) -> list[ServerState]:
+    def servers(self, _actor: Actor) -> list[ServerState]:
         """All servers ever seen, by name: whether each one lives, what it serves, how many runs it has."""
         with self._db.read() as c:
             now = self._clock.now()

@@ -1,124 +1,150 @@
-"""Use cases of identity: the first administrator, API keys, who is asking."""
+"""Use cases of API keys: made here, shown once, kept only as a hash."""
 
 import hashlib
 import secrets
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from lamplighter.clock import Clock
-from lamplighter.errors import InvalidInput, NotAllowed, NotAuthenticated, NotFound
-from lamplighter.model import Actor, ApiKey
+from lamplighter.errors import InvalidInput, NotAllowed, NotFound
+from lamplighter.model import Actor, ApiKey, Role
+from lamplighter.service.access import space_for
+from lamplighter.service.audit import note
 from lamplighter.service.requests import KeyRequest
-from lamplighter.store import keys
+from lamplighter.store import keys, users
 from lamplighter.store.database import Database
 
 _GOOD_FOR = timedelta(days=365)
-# The last use is noted to the minute: a busy key must not cost a write with every request.
-_NOTE_USE_EVERY = timedelta(minutes=1)
 
 
 class Keys:
-    """API keys: made here, shown once, kept only as a hash."""
+    """API keys. Everybody manages the own ones; administrators those of all."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
 
-    def set_up(self, bootstrap_key: str | None, keep: Callable[[str], None]) -> str | None:
-        """Create the administrator on the first start; ``keep`` gets a key that was made, before it counts.
-
-        Returns the key that was made for it; None when ``bootstrap_key`` is that key or this is not the first
-        start.
-        """
-        with self._db.write() as c:
-            if keys.has_users(c):
-                return None
-            now = self._clock.now()
-            user_id = keys.set_up(c, "admin", "Default", now)
-            key = bootstrap_key or _new_key()
-            self._insert(c, user_id, key, KeyRequest(description="administrator"))
-            if not bootstrap_key:
-                keep(key)  # a key that nobody could read afterwards would lock everybody out
-        return None if bootstrap_key else key
-
-    def authenticate(self, authorization: str | None) -> Actor:
-        """The user behind an ``Authorization`` header; NotAuthenticated says what is wrong with it."""
-        if not authorization:
-            raise NotAuthenticated("credentials are missing: send the header Authorization: ApiKey sk-…")
-        scheme, _, key = authorization.partition(" ")
-        if scheme.lower() != "apikey" or not key.strip():
-            raise NotAuthenticated("send the header as Authorization: ApiKey sk-…")
-        with self._db.read() as c:
-            found = keys.find(c, _hash(key.strip()))
-        if found is None:
-            raise NotAuthenticated("this API key is not known")
-        known, actor = found
-        now = self._clock.now()
-        if known.revoked is not None:
-            raise NotAuthenticated("this API key has been revoked")
-        if known.expires <= now:
-            raise NotAuthenticated(f"this API key expired on {known.expires:%Y-%m-%d}")
-        if known.last_used is None or now - known.last_used >= _NOTE_USE_EVERY:
-            with self._db.write() as c:
-                keys.used(c, known.id, now)
-        return actor
-
     def every(self, actor: Actor) -> list[ApiKey]:
-        """All keys, oldest first; only for administrators."""
-        _require_admin(actor)
+        """The keys of the caller, or for an administrator all, oldest first."""
         with self._db.read() as c:
-            return keys.every(c)
+            return keys.every(c, None if actor.is_admin else actor.user_id)
 
     def get(self, actor: Actor, key_id: int) -> ApiKey:
-        """One key; NotFound."""
-        for known in self.every(actor):
-            if known.id == key_id:
-                return known
-        raise NotFound(f"there is no API key {key_id}")
+        """One key; NotFound, also for that of somebody else."""
+        with self._db.read() as c:
+            return _key_or_404(c, actor, key_id)
 
     def create(self, actor: Actor, request: KeyRequest) -> tuple[ApiKey, str]:
-        """Make a key for the caller; the second value is the key itself and cannot be had again."""
-        _require_admin(actor)
+        """Make a key; the second value is the key itself and cannot be had again.
+
+        For the caller or, by an administrator, for another user; NotAllowed for who has only a limited key.
+        """
+        _require_whole(actor)
         if request.expires is not None and request.expires <= self._clock.now():
             raise InvalidInput.of("expires", "must be in the future")
-        key = _new_key()
+        if request.user_id not in (None, actor.user_id) and not actor.is_admin:
+            raise NotAllowed("only administrators may make keys for others: leave userId out")
+        key = new_key()
         with self._db.write() as c:
-            key_id = self._insert(c, actor.user_id, key, request)
-            return next(known for known in keys.every(c) if known.id == key_id), key
+            now = self._clock.now()
+            owner = users.get(c, request.user_id or actor.user_id)
+            if owner is None:
+                raise InvalidInput.of("userId", f"there is no user with the id {request.user_id}")
+            space = None if request.space_id is None else space_for(c, actor, request.space_id, Role.VIEWER)
+            key_id = insert_key(
+                c,
+                owner.id,
+                key,
+                now,
+                description=request.description,
+                expires=request.expires,
+                is_read_only=request.is_read_only is True,
+                space_id=space,
+            )
+            made = _key_or_404(c, actor, key_id)
+            given = {"userName": made.user_name, "isReadOnly": made.is_read_only, "expires": made.expires}
+            note(
+                c,
+                actor,
+                now,
+                "apiKey.create",
+                kind="apiKey",
+                id=key_id,
+                name=made.description,
+                space_id=space,
+                changes=given,
+            )
+        return made, key
 
     def revoke(self, actor: Actor, key_id: int) -> None:
         """End a key at once; NotFound."""
-        _require_admin(actor)
+        _require_whole(actor)
         with self._db.write() as c:
-            if not keys.revoke(c, key_id, self._clock.now()):
-                raise NotFound(f"there is no API key {key_id}")
+            now = self._clock.now()
+            known = _key_or_404(c, actor, key_id)
+            keys.revoke(c, key_id, now)
+            if known.revoked is None:
+                note(
+                    c,
+                    actor,
+                    now,
+                    "apiKey.revoke",
+                    kind="apiKey",
+                    id=key_id,
+                    name=known.description,
+                    space_id=known.space_id,
+                    changes={"userName": known.user_name},
+                )
 
-    def _insert(self, c: sa.Connection, user_id: int, key: str, request: KeyRequest) -> int:
-        now = self._clock.now()
-        return keys.insert(
-            c,
-            {
-                "user_id": user_id,
-                "description": request.description,
-                "prefix": key[:7],
-                "key_hash": _hash(key),
-                "created": now,
-                "expires": request.expires or now + _GOOD_FOR,
-            },
-        )
+
+def insert_key(
+    c: sa.Connection,
+    user_id: int,
+    key: str,
+    now: datetime,
+    *,
+    description: str | None,
+    expires: datetime | None = None,
+    is_read_only: bool = False,
+    space_id: int | None = None,
+) -> int:
+    """Keep a key of a user; returns its id. Good for a year when nothing else is said."""
+    return keys.insert(
+        c,
+        {
+            "user_id": user_id,
+            "description": description,
+            "prefix": key[:7],
+            "key_hash": hash_of(key),
+            "created": now,
+            "expires": expires or now + _GOOD_FOR,
+            "is_read_only": is_read_only,
+            "space_id": space_id,
+        },
+    )
 
 
-def _new_key() -> str:
+def new_key() -> str:
+    """A key that nobody has."""
     return f"sk-{secrets.token_urlsafe(32)}"
 
 
-def _hash(key: str) -> str:
+def hash_of(key: str) -> str:
+    """How a key is kept."""
     # A key has 256 bits of chance in it, so a plain hash cannot be guessed back as a password's could.
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _require_admin(actor: Actor) -> None:
-    if not actor.is_admin:
-        raise NotAllowed("only administrators may manage API keys")
+def _key_or_404(c: sa.Connection, actor: Actor, key_id: int) -> ApiKey:
+    known = keys.get(c, key_id)
+    if known is None or not (actor.is_admin or known.user_id == actor.user_id):
+        raise NotFound(f"there is no API key {key_id}")
+    return known
+
+
+def _require_whole(actor: Actor) -> None:
+    """A key that may do less than its user must not make or end keys that may do more."""
+    if actor.is_read_only or actor.only_space is not None:
+        limit = "may only read" if actor.is_read_only else f"is limited to space {actor.only_space}"
+        raise NotAllowed(f"this key {limit}, so it cannot manage keys: use one without limits")

@@ -1,6 +1,6 @@
 """Use cases of notifications: rules that say who is told of what, and what became of their messages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -12,18 +12,23 @@ from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, FieldError, InvalidInput, NotFound
 from lamplighter.messenger import Messenger
 from lamplighter.model import (
+    Actor,
     NotificationEvent,
     NotificationMessage,
     NotificationRule,
     NotificationTarget,
+    Role,
 )
 from lamplighter.planner import notifying
-from lamplighter.service.requests import Clean, Name, NumberOnly, Request
+from lamplighter.service import audit
+from lamplighter.service.access import require, space_for
+from lamplighter.service.requests import Clean, Name, Number, NumberOnly, Request
 from lamplighter.store import agents, notifications
 from lamplighter.store.database import Database
 from lamplighter.vault import CannotUnseal, Vault
 
 _WITHIN = 3600
+_NOT_TOLD = frozenset({"updated", "watched_until", "targets"})
 _QUIET = 600
 _EVENTS = {event.value.lower(): event for event in NotificationEvent}
 _RIGHT_TARGET = (
@@ -50,7 +55,7 @@ Address = Annotated[StrictStr, Field(min_length=1, max_length=2000), Clean]
 class NotificationRequest(Request):
     """A notification to create or change; when changing, what is not given keeps its value.
 
-    Without ``agentId`` and ``scheduleId`` it is for all agents of the space.
+    Without ``agentId`` and ``scheduleId`` it is for all agents of the space ``spaceId``.
     """
 
     name: Name | None = None
@@ -61,6 +66,7 @@ class NotificationRequest(Request):
     within_seconds: Annotated[int, Field(ge=1, le=2_592_000), NumberOnly] | None = None
     quiet_seconds: Annotated[int, Field(ge=0, le=604_800), NumberOnly] | None = None
     is_enabled: StrictBool | None = None
+    space_id: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +98,17 @@ class Notifications:
         self._messenger = messenger
         self._on_change = on_change
 
-    def every(self) -> list[Named]:
-        """All rules, oldest first."""
+    def every(self, actor: Actor) -> list[Named]:
+        """All rules of the spaces that the caller sees, oldest first."""
         with self._db.read() as c:
-            return [_named(c, rule) for rule in notifications.rules(c)]
+            return [_named(c, rule) for rule in notifications.rules(c) if actor.sees(rule.space_id)]
 
-    def get(self, rule_id: int) -> Named:
+    def get(self, actor: Actor, rule_id: int) -> Named:
         """One rule; NotFound."""
         with self._db.read() as c:
-            return _named(c, _rule_or_404(c, rule_id))
+            return _named(c, _rule_of(c, actor, rule_id, Role.VIEWER))
 
-    def create(self, request: NotificationRequest) -> Named:
+    def create(self, actor: Actor, request: NotificationRequest) -> Named:
         """Add a rule; InvalidInput names every field that is wrong, NotInstalled says that Apprise is missing.
 
         Conflict when there is one with this name already.
@@ -121,7 +127,7 @@ class Notifications:
         targets = self._targets(request.targets or (), ())
         with self._db.write() as c:
             now = self._clock.now()
-            space, agent, schedule = _scope(c, request.agent_id, request.schedule_id)
+            space, agent, schedule = _scope(c, actor, request)
             rule = NotificationRule(
                 id=0,
                 name=request.name or "",
@@ -139,19 +145,22 @@ class Notifications:
             )
             _check_within(request, rule, _WITHIN)
             _check_name_is_free(c, rule)
-            return _named(c, replace(rule, id=notifications.insert_rule(c, rule)))
+            rule = replace(rule, id=notifications.insert_rule(c, rule))
+            self._note(c, actor, "notification.create", rule, {"targets": len(targets)})
+            return _named(c, rule)
 
-    def update(self, rule_id: int, request: NotificationRequest) -> Named:
+    def update(self, actor: Actor, rule_id: int, request: NotificationRequest) -> Named:
         """Change a rule; what the request does not give keeps its value.
 
         A target that is given as it is shown is the one that the rule has. What waits to be sent goes to the new
         targets, each to the one in its place; when the rule is switched off, it is given up.
         """
-        old = self.get(rule_id).rule
+        with self._db.read() as c:
+            old = _rule_of(c, actor, rule_id, Role.EDITOR)
         targets = old.targets if request.targets is None else self._targets(request.targets, old.targets)
         with self._db.write() as c:
             now = self._clock.now()
-            old = _rule_or_404(c, rule_id)
+            old = _rule_of(c, actor, rule_id, Role.EDITOR)
             new = replace(
                 old,
                 name=request.name or old.name,
@@ -162,8 +171,8 @@ class Notifications:
                 quiet_seconds=old.quiet_seconds if request.quiet_seconds is None else request.quiet_seconds,
                 updated=now,
             )
-            if request.agent_id is not None or request.schedule_id is not None:
-                space, agent, schedule = _scope(c, request.agent_id, request.schedule_id)
+            if (request.agent_id, request.schedule_id, request.space_id) != (None, None, None):
+                space, agent, schedule = _scope(c, actor, request)
                 new = replace(new, space_id=space, agent_id=agent, schedule_id=schedule)
             _check_within(request, new, old.within_seconds)
             _check_name_is_free(c, new)
@@ -173,19 +182,25 @@ class Notifications:
             if not new.is_enabled:
                 notifications.give_up(c, rule_id, "the notification was switched off")
             notifications.give_up(c, rule_id, "the target was removed", first_target=len(targets))
+            changes = audit.difference(old, new, leave_out=_NOT_TOLD)
+            if request.targets is not None:
+                changes["targets"] = [len(old.targets), len(targets)]
+            self._note(c, actor, "notification.update", new, changes)
             named = _named(c, new)
         self._on_change()
         return named
 
-    def delete(self, rule_id: int) -> None:
+    def delete(self, actor: Actor, rule_id: int) -> None:
         """Take a rule away, with its messages; NotFound."""
         with self._db.write() as c:
-            _rule_or_404(c, rule_id)
+            rule = _rule_of(c, actor, rule_id, Role.EDITOR)
             notifications.delete_rule(c, rule_id)
+            self._note(c, actor, "notification.delete", rule, {})
 
-    def test(self, rule_id: int) -> Test:
+    def test(self, actor: Actor, rule_id: int) -> Test:
         """Send a test message to each target now, and wait for the answers."""
-        rule = self.get(rule_id).rule
+        with self._db.read() as c:
+            rule = _rule_of(c, actor, rule_id, Role.EDITOR)
         words = notifying.words_of_test(rule.name)
 
         def send(target: NotificationTarget) -> str | None:
@@ -200,13 +215,33 @@ class Notifications:
         return Test(not errors, "; ".join(errors) or None)
 
     def messages(
-        self, rule_id: int, *, skip: int, limit: int
+        self, actor: Actor, rule_id: int, *, skip: int, limit: int
     ) -> tuple[NotificationRule, list[NotificationMessage], int]:
         """The rule, its messages, newest first, and how many there are."""
         with self._db.read() as c:
-            rule = _rule_or_404(c, rule_id)
+            rule = _rule_of(c, actor, rule_id, Role.VIEWER)
             found = notifications.messages(c, rule_id, limit=limit, skip=skip)
             return rule, found, notifications.count_messages(c, rule_id)
+
+    def _note(
+        self,
+        c: sa.Connection,
+        actor: Actor,
+        action: str,
+        rule: NotificationRule,
+        changes: Mapping[str, Any],
+    ) -> None:
+        audit.note(
+            c,
+            actor,
+            self._clock.now(),
+            action,
+            kind="notification",
+            id=rule.id,
+            name=rule.name,
+            space_id=rule.space_id,
+            changes=changes,
+        )
 
     def _targets(
         self, given: Sequence[str], known: Sequence[NotificationTarget]
@@ -235,10 +270,11 @@ class Notifications:
         return tuple((kept | made)[index] for index in range(len(given)))
 
 
-def _rule_or_404(c: sa.Connection, rule_id: int) -> NotificationRule:
+def _rule_of(c: sa.Connection, actor: Actor, rule_id: int, need: Role) -> NotificationRule:
     rule = notifications.rule(c, rule_id)
-    if rule is None:
+    if rule is None or not actor.sees(rule.space_id):
         raise NotFound(f"there is no notification {rule_id}")
+    require(actor, rule.space_id, need)
     return rule
 
 
@@ -267,21 +303,29 @@ def _check_within(request: NotificationRequest, rule: NotificationRule, known: i
 
 
 def _scope(
-    c: sa.Connection, agent_id: int | None, schedule_id: int | None
+    c: sa.Connection, actor: Actor, request: NotificationRequest
 ) -> tuple[int, int | None, int | None]:
     """Space, agent and schedule that a rule is for; InvalidInput names the field with what is not there."""
+    agent_id, schedule_id = request.agent_id, request.schedule_id
     agent = None if agent_id is None else agents.get(c, agent_id)
-    if agent_id is not None and agent is None:
+    if agent_id is not None and (agent is None or not actor.sees(agent.space_id)):
         raise InvalidInput.of("agentId", f"there is no agent with the id {agent_id}")
+    found: tuple[int, int | None, int | None]
     if schedule_id is not None:
         scope = notifications.schedule_scope(c, schedule_id)
-        if scope is None or (agent_id is not None and scope[0] != agent_id):
+        known = scope is not None and actor.sees(scope[1]) and agent_id in (None, scope[0])
+        if scope is None or not known:
             whose = "" if agent_id is None else f" of agent {agent_id}"
             raise InvalidInput.of("scheduleId", f"there is no schedule{whose} with the id {schedule_id}")
-        return scope[1], scope[0], schedule_id
-    if agent is not None:
-        return agent.space_id, agent.id, None
-    return agents.default_space(c), None, None
+        found = scope[1], scope[0], schedule_id
+    elif agent is not None:
+        found = agent.space_id, agent.id, None
+    else:
+        found = space_for(c, actor, request.space_id, Role.EDITOR), None, None
+    require(actor, found[0], Role.EDITOR)
+    if request.space_id not in (None, found[0]):
+        raise InvalidInput.of("spaceId", f"the agent is in space {found[0]}: leave this out")
+    return found
 
 
 def _unique(events: Sequence[NotificationEvent]) -> tuple[NotificationEvent, ...]:

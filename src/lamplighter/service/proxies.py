@@ -12,8 +12,10 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from lamplighter import planner
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotFound
-from lamplighter.model import Proxy, ProxyHealth, ProxyPool, ProxyPoolSums, Rotation, Run
+from lamplighter.model import Actor, Proxy, ProxyHealth, ProxyPool, ProxyPoolSums, Rotation, Run
 from lamplighter.proxy_address import SCHEMES, ProxyAddress, secrets_in, shown
+from lamplighter.service import audit
+from lamplighter.service.access import require_admin
 from lamplighter.service.proxy_checks import Fault, Target, find_fault
 from lamplighter.service.proxy_lists import Entry, Member, match, read_entries
 from lamplighter.service.requests import Name, Request, choose
@@ -104,18 +106,19 @@ class ProxyPools:
         self._clock = clock
         self._vault = vault
 
-    def every(self) -> list[ProxyPoolSums]:
+    def every(self, _actor: Actor) -> list[ProxyPoolSums]:
         """All pools by name, without their proxies."""
         with self._db.read() as c:
             return proxies.pools(c, self._clock.now())
 
-    def get(self, pool_id: int) -> PoolView:
+    def get(self, _actor: Actor, pool_id: int) -> PoolView:
         """One pool with its proxies and how they do; NotFound."""
         with self._db.read() as c:
             return self._view(c, _pool_or_404(proxies.get(c, pool_id), pool_id))
 
-    def create(self, request: ProxyPoolRequest) -> PoolView:
+    def create(self, actor: Actor, request: ProxyPoolRequest) -> PoolView:
         """Make a pool; InvalidInput names what is wrong, Conflict: the name is taken."""
+        require_admin(actor)
         if request.name is None:
             raise InvalidInput.of("name", "is required: 1 to 200 characters")
         entries = read_entries(request.proxies or [])
@@ -124,10 +127,13 @@ class ProxyPools:
             rotation = request.rotation or Rotation.ROUND_ROBIN
             pool_id = proxies.insert(c, request.name, rotation, self._clock.now())
             self._write_proxies(c, pool_id, entries)
+            given = {"rotation": rotation, "proxies": len(entries)}
+            self._note(c, actor, "proxyPool.create", pool_id, request.name, given)
             return self._view(c, _pool_or_404(proxies.get(c, pool_id), pool_id))
 
-    def update(self, pool_id: int, request: ProxyPoolRequest) -> PoolView:
+    def update(self, actor: Actor, pool_id: int, request: ProxyPoolRequest) -> PoolView:
         """Change a pool. Proxies that are not in the list are removed; the others keep what is known of them."""
+        require_admin(actor)
         entries = None if request.proxies is None else read_entries(request.proxies)
         with self._db.write() as c:
             old = _pool_or_404(proxies.lock(c, pool_id), pool_id)
@@ -136,10 +142,16 @@ class ProxyPools:
             proxies.update(c, pool_id, name, request.rotation or old.rotation, self._clock.now())
             if entries is not None:
                 self._write_proxies(c, pool_id, entries)
-            return self._view(c, _pool_or_404(proxies.get(c, pool_id), pool_id))
+            new = _pool_or_404(proxies.get(c, pool_id), pool_id)
+            changes: dict[str, Any] = audit.difference(old, new, leave_out=frozenset({"updated", "turn"}))
+            if entries is not None:
+                changes["proxies"] = len(entries)
+            self._note(c, actor, "proxyPool.update", pool_id, name, changes)
+            return self._view(c, new)
 
-    def delete(self, pool_id: int) -> None:
+    def delete(self, actor: Actor, pool_id: int) -> None:
         """Take a pool away; Conflict says which schedules and runs still use it."""
+        require_admin(actor)
         with self._db.write() as c:
             pool = _pool_or_404(proxies.lock(c, pool_id), pool_id)
             users = [
@@ -153,15 +165,17 @@ class ProxyPools:
                 more = f" and {len(users) - _MOST_NAMED} more" if len(users) > _MOST_NAMED else ""
                 raise Conflict(f"proxy pool {pool.name!r} is used by {', '.join(users[:_MOST_NAMED])}{more}")
             proxies.delete(c, pool_id)
+            self._note(c, actor, "proxyPool.delete", pool_id, pool.name, {})
 
-    def check(self, pool_id: int, request: ProxyCheckRequest | None = None) -> list[ProxyCheck]:
+    def check(self, actor: Actor, pool_id: int, request: ProxyCheckRequest | None = None) -> list[ProxyCheck]:
         """Shake hands with each proxy of a pool, and note which ones can be used; InvalidInput for the address.
 
         That a proxy works but does not reach the site is told, but not held against it.
         """
+        require_admin(actor)
         target = Target.read("url", request.url) if request and request.url else None
         with self._db.read() as c:
-            _pool_or_404(proxies.get(c, pool_id), pool_id)
+            pool = _pool_or_404(proxies.get(c, pool_id), pool_id)
             members = proxies.of_pool(c, pool_id)
         with ThreadPoolExecutor(min(_CHECKS_AT_ONCE, len(members))) as threads:
             faults = list(threads.map(lambda proxy: self._find_fault(proxy, target), members))
@@ -180,9 +194,17 @@ class ProxyPools:
                 if proxy.id in still
             ]
             proxies.keep_health(c, known, noted)
+            self._note(c, actor, "proxyPool.check", pool_id, pool.name, {})
         return [
             ProxyCheck(p.id, _shown(p), f.error if f else None) for p, f in zip(members, faults, strict=True)
         ]
+
+    def _note(
+        self, c: sa.Connection, actor: Actor, action: str, pool_id: int, name: str, changes: dict[str, Any]
+    ) -> None:
+        audit.note(
+            c, actor, self._clock.now(), action, kind="proxyPool", id=pool_id, name=name, changes=changes
+        )
 
     def _find_fault(self, proxy: Proxy, target: Target | None) -> Fault | None:
         address = self._opened(proxy)

@@ -30,7 +30,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, core_schema
 
-from lamplighter.model import CatchUp, LogLevel, LogMode, ParallelExport, RunSettings, ScheduleType
+from lamplighter.model import CatchUp, LogLevel, LogMode, ParallelExport, Role, RunSettings, ScheduleType
 from lamplighter.triggers import DstGap, DstOverlap, Period
 
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -169,6 +169,7 @@ JsonText = Annotated[StrictStr, Field(max_length=1_000_000), BeforeValidator(_js
 NumberOnly = BeforeValidator(_number_only)
 Whole = Annotated[int, NumberOnly]
 Small = Annotated[int, Between(1, 1_000_000)]
+Number = Annotated[int, Between(1, 2**31 - 1)]
 Seconds = Annotated[int, Between(0, 315_360_000)]
 Type = Annotated[
     ScheduleType,
@@ -272,6 +273,7 @@ class AgentRequest(Request):
     description: Annotated[StrictStr, Field(max_length=10_000), Clean] | None = None
     documentation: Annotated[StrictStr, Field(max_length=1_000_000), Clean] | None = None
     start_url: Annotated[StrictStr, Field(max_length=2_000), Clean] | None = None
+    space_id: Annotated[int, Between(1, 2**31 - 1)] | None = None
     comments: Annotated[StrictStr, Field(max_length=1_000), Clean] | None = None
     files: dict[Text, Annotated[StrictStr, BeforeValidator(_encodable)]] | None = None
 
@@ -283,7 +285,36 @@ class RestoreRequest(Request):
 
 
 class KeyRequest(Request):
-    """An API key to create; without ``expires`` it is good for a year."""
+    """An API key to create; without ``expires`` it is good for a year.
+
+    ``userId`` is whose it is to be (an administrator may say another), ``spaceId`` limits it to one space.
+    """
 
     description: Annotated[StrictStr, Field(max_length=200), Clean] | None = None
     expires: Time | None = None
+    user_id: Number | None = None
+    is_read_only: StrictBool | None = None
+    space_id: Number | None = None
+
+
+class UserRequest(Request):
+    """A user to create or change; when changing, what is not given keeps its value."""
+
+    name: Name | None = None
+    email: Annotated[StrictStr, Field(max_length=320), Clean] | None = None
+    is_admin: StrictBool | None = None
+    is_active: StrictBool | None = None
+
+
+class SpaceRequest(Request):
+    """A space to create or change; when changing, what is not given keeps its value."""
+
+    name: Name | None = None
+    description: Annotated[StrictStr, Field(max_length=10_000), Clean] | None = None
+    is_default_access: StrictBool | None = None
+
+
+class MemberRequest(Request):
+    """What a member may do in a space."""
+
+    role: Annotated[Role, BeforeValidator(choose(Role))]

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Annotated
+from typing import Annotated, Any
 
+import sqlalchemy as sa
 from pydantic import Field
 
 from lamplighter import planner
 from lamplighter.clock import Clock
-from lamplighter.errors import NotFound
-from lamplighter.model import Limits
-from lamplighter.service.agents import agent_or_404
+from lamplighter.model import Actor, Agent, Limits, Role
+from lamplighter.service import audit
+from lamplighter.service.access import agent_of, space_for, space_of
 from lamplighter.service.requests import NumberOnly, Request, Small
-from lamplighter.store import agents, retention
+from lamplighter.store import retention
 from lamplighter.store.database import Database
 
 Days = Annotated[int, Field(ge=1, le=36_500), NumberOnly]
@@ -41,41 +42,76 @@ class Retention:
         self._clock = clock
         self._on_change = on_change
 
-    def of_space(self, space_id: int | None) -> tuple[int, Limits]:
+    def of_space(self, actor: Actor, space_id: int | None) -> tuple[int, Limits]:
         """A space's id, that of the first one when not said, and its limits; NotFound."""
         with self._db.read() as c:
-            number = agents.default_space(c) if space_id is None else space_id
-            limits = retention.of_space(c, number)
-        if limits is None:
-            raise NotFound(f"there is no space {number}")
-        return number, limits
+            number = _space_of(c, actor, space_id, Role.VIEWER)
+            return number, retention.of_space(c, number) or Limits()
 
-    def set_of_space(self, space_id: int | None, request: RetentionRequest) -> tuple[int, Limits]:
+    def set_of_space(
+        self, actor: Actor, space_id: int | None, request: RetentionRequest
+    ) -> tuple[int, Limits]:
         """Replace the limits of a space; NotFound."""
-        number, _ = self.of_space(space_id)
         with self._db.write() as c:
-            retention.set_of_space(c, number, request.limits(), self._clock.now())
+            now = self._clock.now()
+            number = _space_of(c, actor, space_id, Role.OWNER)
+            old = retention.of_space(c, number) or Limits()
+            retention.set_of_space(c, number, request.limits(), now)
+            changes = audit.difference(old, request.limits())
+            audit.note(
+                c,
+                actor,
+                now,
+                "retention.update",
+                kind="space",
+                id=number,
+                space_id=number,
+                changes=changes,
+            )
         self._on_change()
         return number, request.limits()
 
-    def of_agent(self, agent_id: int) -> tuple[Limits, Limits]:
+    def of_agent(self, actor: Actor, agent_id: int) -> tuple[Limits, Limits]:
         """The limits of an agent itself, and those that hold for it with its space's; NotFound."""
         with self._db.read() as c:
-            agent = agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id)
             own = retention.of_agent(c, agent_id)
             return own, planner.limits_of_agent(own, retention.of_space(c, agent.space_id) or Limits())
 
-    def set_of_agent(self, agent_id: int, request: RetentionRequest) -> tuple[Limits, Limits]:
+    def set_of_agent(self, actor: Actor, agent_id: int, request: RetentionRequest) -> tuple[Limits, Limits]:
         """Replace the limits of an agent; where it has none, those of its space hold. NotFound."""
         with self._db.write() as c:
-            agent = agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
+            old = retention.of_agent(c, agent_id)
             retention.set_of_agent(c, agent.space_id, agent_id, request.limits(), self._clock.now())
+            self._note(c, actor, agent, audit.difference(old, request.limits()))
         self._on_change()
-        return self.of_agent(agent_id)
+        return self.of_agent(actor, agent_id)
 
-    def clear_of_agent(self, agent_id: int) -> None:
+    def clear_of_agent(self, actor: Actor, agent_id: int) -> None:
         """Take the limits of an agent away: those of its space hold. NotFound."""
         with self._db.write() as c:
-            agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
+            old = retention.of_agent(c, agent_id)
             retention.clear_of_agent(c, agent_id)
+            self._note(c, actor, agent, audit.difference(old, Limits()))
         self._on_change()
+
+    def _note(self, c: sa.Connection, actor: Actor, agent: Agent, changes: dict[str, Any]) -> None:
+        audit.note(
+            c,
+            actor,
+            self._clock.now(),
+            "retention.update",
+            kind="agent",
+            id=agent.id,
+            name=agent.name,
+            space_id=agent.space_id,
+            changes=changes,
+        )
+
+
+def _space_of(c: sa.Connection, actor: Actor, space_id: int | None, need: Role) -> int:
+    """The space that is meant, the first one that the caller sees when none is said; NotFound."""
+    number = space_for(c, actor, None, Role.VIEWER) if space_id is None else space_id
+    return space_of(c, actor, number, need).id

@@ -2,9 +2,9 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from lamplighter.export.lines import read_records
 from lamplighter.export.records import JSONL
 from lamplighter.files import Files
 from lamplighter.masking import Mask
-from lamplighter.model import Actor, Run, RunFile, RunSettings, RunStatus
+from lamplighter.model import Actor, Role, Run, RunFile, RunSettings, RunStatus
 from lamplighter.planner import Combination
-from lamplighter.service.agents import agent_or_404, refuse_archived
+from lamplighter.service import audit
+from lamplighter.service.access import agent_of
+from lamplighter.service.agents import refuse_archived
 from lamplighter.service.requests import StartRequest
 from lamplighter.service.schedules import check_references
 from lamplighter.service.secrets import check_input, mask_of
@@ -75,7 +77,7 @@ class Runs:
             )
         with self._db.write() as c:
             check_references(c, request)
-            agent = agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
             refuse_archived(agent)
             check_input(c, agent, request.input_parameters)
             one = launch.Launch(
@@ -85,10 +87,13 @@ class Runs:
                 input_parameters=request.input_parameters,
                 started_by=actor.name,
             )
-            [set_id] = launch.launch_sets(c, [one], self._clock.now())
+            now = self._clock.now()
+            [set_id] = launch.launch_sets(c, [one], now)
             if set_id is None:
                 raise AssertionError("a start by hand always gets its place")
             run = runs.of_set(c, set_id)[0]
+            given = request.model_dump(by_alias=True, exclude_unset=True)
+            _note(c, actor, now, "run.start", run, {"parallelSet": set_id, **given})
         self._on_change()
         return run
 
@@ -97,19 +102,22 @@ class Runs:
         with self._db.read() as c:
             return runs.of_set(c, set_id)[0]
 
-    def stop(self, agent_id: int, run_id: int, who: str) -> None:
-        """Ask a run to end gracefully; Conflict when it has ended."""
+    def stop(self, actor: Actor, agent_id: int, run_id: int, why: str | None = None) -> None:
+        """Ask a run to end gracefully; Conflict when it has ended. ``why`` is said in place of the name."""
         with self._db.write() as c:
-            self._stop(c, _run_or_404(c, agent_id, run_id), who)
+            run = _run_of(c, actor, agent_id, run_id, Role.EDITOR)
+            self._stop(c, run, why or actor.name)
+            _note(c, actor, self._clock.now(), "run.stop", run, {"why": why} if why else {})
         self._on_change()
 
-    def kill(self, agent_id: int, run_id: int, who: str) -> None:
+    def kill(self, actor: Actor, agent_id: int, run_id: int) -> None:
         """Stop a run or, when it is stopping already, end it without further grace."""
         with self._db.write() as c:
-            run = _run_or_404(c, agent_id, run_id)
+            run = _run_of(c, actor, agent_id, run_id, Role.EDITOR)
             if run.status is RunStatus.STOPPING:
                 runs.ask_kill(c, run_id)
-            self._stop(c, run, who)
+            self._stop(c, run, actor.name)
+            _note(c, actor, self._clock.now(), "run.kill", run)
         self._on_change()
 
     def _stop(self, c: sa.Connection, run: Run, who: str) -> None:
@@ -121,23 +129,24 @@ class Runs:
             return
         runs.ask_stop(c, run.id, f"stop asked by {who}", now)
 
-    def restart(self, agent_id: int, run_id: int, who: str) -> Run:
+    def restart(self, actor: Actor, agent_id: int, run_id: int) -> Run:
         """Try a run in Failure again, in place; Conflict for any other run."""
         with self._db.write() as c:
-            run = _run_or_404(c, agent_id, run_id)
-            refuse_archived(agent_or_404(c, agent_id))
-            if not lifecycle.restart(c, run, f"restarted by {who}", self._clock.now()):
+            run = _run_of(c, actor, agent_id, run_id, Role.EDITOR)
+            refuse_archived(agent_of(c, actor, agent_id))
+            if not lifecycle.restart(c, run, f"restarted by {actor.name}", self._clock.now()):
                 raise Conflict(
                     f"only a run in Failure can be restarted; run {run_id} is {run.status.name.capitalize()}"
                 )
-            again = _run_or_404(c, agent_id, run_id)
+            again = _run_of(c, actor, agent_id, run_id)
+            _note(c, actor, self._clock.now(), "run.restart", run)
         self._on_change()
         return again
 
-    def delete(self, agent_id: int, run_id: int, *, row: bool, keep_input: bool) -> None:
+    def delete(self, actor: Actor, agent_id: int, run_id: int, *, row: bool, keep_input: bool) -> None:
         """Remove an ended run with all its files, or (``row`` False) only files; Conflict while it goes."""
         with self._db.write() as c:
-            run = _run_or_404(c, agent_id, run_id)
+            run = _run_of(c, actor, agent_id, run_id, Role.EDITOR)
             if not run.status.is_terminal:
                 raise Conflict(f"run {run_id} has not ended: stop it first")
             if not sets.is_settled(c, run.set_id):
@@ -148,21 +157,23 @@ class Runs:
             if row:
                 runs.delete(c, run_id)
                 sets.delete_if_empty(c, run.set_id)
+            kept = {"entireRun": row, "inputKept": keep_input}
+            _note(c, actor, self._clock.now(), "run.delete", run, kept)
             # Before the commit: afterwards the run may be restarted and have new files.
             self._files.put_run_aside(run_id, keep_input=keep_input)
         self._files.empty_trash()
 
     # --- looking ---
 
-    def get(self, agent_id: int, run_id: int) -> Run:
+    def get(self, actor: Actor, agent_id: int, run_id: int) -> Run:
         """One run; NotFound."""
         with self._db.read() as c:
-            return _run_or_404(c, agent_id, run_id)
+            return _run_of(c, actor, agent_id, run_id)
 
-    def of_agent(self, agent_id: int, *, skip: int, limit: int) -> tuple[list[Run], int]:
+    def of_agent(self, actor: Actor, agent_id: int, *, skip: int, limit: int) -> tuple[list[Run], int]:
         """Runs of an agent, newest first; and how many there are."""
         with self._db.read() as c:
-            agent_or_404(c, agent_id)
+            agent_of(c, actor, agent_id)
             return runs.of_agent(c, agent_id, limit, skip), runs.count_of_agent(c, agent_id)
 
     def log_path(self, run: Run, attempt: int | None = None) -> Path:
@@ -190,18 +201,18 @@ class Runs:
         path = self._files.attempt(run.id, run.attempt).records if going else exported
         return islice(read_records(path, skip=skip), limit)
 
-    def files(self, agent_id: int, run_id: int) -> list[RunFile]:
+    def files(self, actor: Actor, agent_id: int, run_id: int) -> list[RunFile]:
         """The files that a run left."""
         with self._db.read() as c:
-            _run_or_404(c, agent_id, run_id)
+            _run_of(c, actor, agent_id, run_id)
             return file_list.of_run(c, run_id)
 
     # --- downloads ---
 
-    def signed_download(self, agent_id: int, run_id: int, file_id: int) -> tuple[int, str]:
+    def signed_download(self, actor: Actor, agent_id: int, run_id: int, file_id: int) -> tuple[int, str]:
         """When a download address for the file expires (seconds since 1970), and its signature."""
         with self._db.read() as c:
-            _run_or_404(c, agent_id, run_id)
+            _run_of(c, actor, agent_id, run_id)
             file = file_list.get(c, file_id)
         if file is None or file.run_id != run_id:
             raise NotFound(f"run {run_id} has no file {file_id}")
@@ -227,9 +238,30 @@ class Runs:
         return hmac.new(self._secret, f"download {file_id} {expires}".encode(), hashlib.sha256).hexdigest()
 
 
-def _run_or_404(c: sa.Connection, agent_id: int, run_id: int) -> Run:
-    agent_or_404(c, agent_id)
+def _run_of(c: sa.Connection, actor: Actor, agent_id: int, run_id: int, need: Role = Role.VIEWER) -> Run:
+    agent_of(c, actor, agent_id, need)
     run = runs.get(c, run_id)
     if run is None or run.agent_id != agent_id:
         raise NotFound(f"agent {agent_id} has no run {run_id}")
     return run
+
+
+def _note(
+    c: sa.Connection,
+    actor: Actor,
+    now: datetime,
+    action: str,
+    run: Run,
+    changes: Mapping[str, Any] | None = None,
+) -> None:
+    audit.note(
+        c,
+        actor,
+        now,
+        action,
+        kind="run",
+        id=run.id,
+        name=f"run {run.id} of {run.agent_name}",
+        space_id=run.space_id,
+        changes=changes,
+    )

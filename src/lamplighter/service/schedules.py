@@ -10,9 +10,22 @@ import sqlalchemy as sa
 from lamplighter import launch, planner
 from lamplighter.clock import Clock
 from lamplighter.errors import FieldError, InvalidInput, LamplighterError, NotFound
-from lamplighter.model import Agent, Due, Fire, Outcome, RunSettings, Schedule, ScheduleType, Timing
+from lamplighter.model import (
+    Actor,
+    Agent,
+    Due,
+    Fire,
+    Outcome,
+    Role,
+    RunSettings,
+    Schedule,
+    ScheduleType,
+    Timing,
+)
 from lamplighter.planner import Plan
-from lamplighter.service.agents import agent_or_404, refuse_archived
+from lamplighter.service import audit
+from lamplighter.service.access import agent_of
+from lamplighter.service.agents import refuse_archived
 from lamplighter.service.requests import PreviewRequest, ScheduleRequest, SettingsRequest
 from lamplighter.service.secrets import check_input
 from lamplighter.store import fires, groups, proxies, schedules
@@ -46,22 +59,23 @@ class Schedules:
         self._clock = clock
         self._on_change = on_change
 
-    def every(self, agent_id: int) -> list[Schedule]:
+    def every(self, actor: Actor, agent_id: int) -> list[Schedule]:
         """The schedules of an agent, oldest first."""
         with self._db.read() as c:
-            agent_or_404(c, agent_id)
+            agent_of(c, actor, agent_id)
             return schedules.of_agent(c, agent_id)
 
-    def get(self, agent_id: int, schedule_id: int) -> Schedule:
+    def get(self, actor: Actor, agent_id: int, schedule_id: int) -> Schedule:
         """One schedule; NotFound."""
         with self._db.read() as c:
+            agent_of(c, actor, agent_id)
             return _schedule_or_404(c, agent_id, schedule_id)
 
-    def create(self, agent_id: int, request: ScheduleRequest) -> Schedule:
+    def create(self, actor: Actor, agent_id: int, request: ScheduleRequest) -> Schedule:
         """Add a schedule to an agent; InvalidInput names every field that is wrong."""
         with self._db.write() as c:
             now = self._clock.now()
-            agent = agent_or_404(c, agent_id)
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
             name, timing = _checked(c, agent, request, None, now)
             enabled = request.is_enabled is not False
             due = planner.next_due(0, timing, now)
@@ -86,15 +100,16 @@ class Schedules:
                 due = planner.next_due(schedule.id, timing, now)
                 schedules.set_next(c, [(schedule.id, now, due)], TZDATA_VERSION)
                 schedule = replace(schedule, next=due)
+            _note(c, actor, now, "schedule.create", agent, schedule, _given(request))
         self._on_change()
         return schedule
 
-    def update(self, agent_id: int, schedule_id: int, request: ScheduleRequest) -> Schedule:
+    def update(self, actor: Actor, agent_id: int, schedule_id: int, request: ScheduleRequest) -> Schedule:
         """Change a schedule; what the request does not give keeps its value. Never fires the past."""
         with self._db.write() as c:
             now = self._clock.now()
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
             old = _schedule_or_404(c, agent_id, schedule_id)
-            agent = agent_or_404(c, agent_id)
             name, timing = _checked(c, agent, request, old, now)
             local = request.local_schedule
             if local is None or local == local_schedule(old):
@@ -111,39 +126,44 @@ class Schedules:
             )
             new = _with_next(c, old, new, agent, now)
             schedules.update(c, new, TZDATA_VERSION)
+            changes = audit.difference(old, new, leave_out=_NOT_SET_BY_PEOPLE)
+            _note(c, actor, now, "schedule.update", agent, new, changes)
         self._on_change()
         return new
 
-    def switch(self, agent_id: int, schedule_id: int, *, on: bool) -> None:
+    def switch(self, actor: Actor, agent_id: int, schedule_id: int, *, on: bool) -> None:
         """Enable or disable a schedule; nothing happens when it already is.
 
         InvalidInput when it cannot be enabled because its input does not fit any more, or a secret is gone.
         """
         with self._db.write() as c:
             now = self._clock.now()
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
             old = _schedule_or_404(c, agent_id, schedule_id)
             if old.is_enabled is on:
                 return
-            agent = agent_or_404(c, agent_id)
             if on:
                 check_input(c, agent, old.input_parameters)
             new = _with_next(c, old, replace(old, is_enabled=on, updated=now), agent, now)
             schedules.update(c, new, TZDATA_VERSION)
+            _note(c, actor, now, "schedule.enable" if on else "schedule.disable", agent, new, {})
         self._on_change()
 
-    def delete(self, agent_id: int, schedule_id: int) -> None:
+    def delete(self, actor: Actor, agent_id: int, schedule_id: int) -> None:
         """Take a schedule away; its runs and its ledger stay."""
         with self._db.write() as c:
             now = self._clock.now()
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
             schedule = _schedule_or_404(c, agent_id, schedule_id)
-            _settle(c, schedule, agent_or_404(c, agent_id), now, "deleted", fire_if_on_time=False)
+            _settle(c, schedule, agent, now, "deleted", fire_if_on_time=False)
             schedules.delete(c, schedule_id, now)
+            _note(c, actor, now, "schedule.delete", agent, schedule, {})
 
-    def run_now(self, agent_id: int, schedule_id: int, user: str) -> int:
+    def run_now(self, actor: Actor, agent_id: int, schedule_id: int) -> int:
         """Start the agent with the schedule's settings, outside its cadence; returns the set's id."""
         with self._db.write() as c:
+            agent = agent_of(c, actor, agent_id, Role.EDITOR)
             schedule = _schedule_or_404(c, agent_id, schedule_id)
-            agent = agent_or_404(c, agent_id)
             refuse_archived(agent)
             check_input(c, agent, schedule.input_parameters)
             start = launch.Launch(
@@ -151,10 +171,12 @@ class Schedules:
                 agent_version=agent.version,
                 settings=schedule.settings,
                 input_parameters=schedule.input_parameters,
-                started_by=f"{user}, schedule {schedule.name}",
+                started_by=f"{actor.name}, schedule {schedule.name}",
                 schedule_id=schedule_id,
             )
-            [set_id] = launch.launch_sets(c, [start], self._clock.now())
+            now = self._clock.now()
+            [set_id] = launch.launch_sets(c, [start], now)
+            _note(c, actor, now, "schedule.run", agent, schedule, {"parallelSet": set_id})
         self._on_change()
         if set_id is None:
             raise AssertionError("a start by hand always gets its place")
@@ -162,6 +184,7 @@ class Schedules:
 
     def fires(
         self,
+        actor: Actor,
         agent_id: int,
         schedule_id: int,
         *,
@@ -172,11 +195,12 @@ class Schedules:
     ) -> tuple[list[Fire], int]:
         """Rows of the fire ledger, newest first: each due time and what became of it; and how many there are."""
         with self._db.read() as c:
+            agent_of(c, actor, agent_id)
             _schedule_or_404(c, agent_id, schedule_id)
             found = fires.of_schedule(c, schedule_id, skip=skip, limit=limit, since=since, until=until)
             return found, fires.count_of_schedule(c, schedule_id, since=since, until=until)
 
-    def preview(self, request: PreviewRequest) -> tuple[str, list[PlannedFire]]:
+    def preview(self, _actor: Actor, request: PreviewRequest) -> tuple[str, list[PlannedFire]]:
         """The text of a schedule that need not exist, and its next fires."""
         now = self._clock.now()
         timing = _timing(request, None, now, in_the_past=True)
@@ -185,6 +209,36 @@ class Schedules:
             after = max(after, timing.anchor)
         text = request.local_schedule or describe(planner.trigger_of(timing))
         return text, [_planned(timing, due) for due in planner.due_times(timing, after, request.count)]
+
+
+_NOT_SET_BY_PEOPLE = frozenset({"updated", "decided_until", "next", "anchor", "problem"})
+
+
+def _given(request: ScheduleRequest) -> dict[str, object]:
+    """What a request says, by the wire's names, as the audit log has it."""
+    return request.model_dump(by_alias=True, exclude_none=True, exclude={"name"})
+
+
+def _note(
+    c: sa.Connection,
+    actor: Actor,
+    now: datetime,
+    action: str,
+    agent: Agent,
+    schedule: Schedule,
+    changes: Mapping[str, object],
+) -> None:
+    audit.note(
+        c,
+        actor,
+        now,
+        action,
+        kind="schedule",
+        id=schedule.id,
+        name=f"{schedule.name} of {agent.name}",
+        space_id=agent.space_id,
+        changes=changes,
+    )
 
 
 def local_schedule(schedule: Schedule) -> str:
@@ -205,7 +259,6 @@ def _planned(timing: Timing, due: datetime) -> PlannedFire:
 
 
 def _schedule_or_404(c: sa.Connection, agent_id: int, schedule_id: int) -> Schedule:
-    agent_or_404(c, agent_id)
     schedule = schedules.get(c, agent_id, schedule_id)
     if schedule is None:
         raise NotFound(f"agent {agent_id} has no schedule {schedule_id}")

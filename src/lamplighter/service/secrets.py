@@ -14,11 +14,13 @@ from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, FieldError, InvalidInput, NotFound
 from lamplighter.manifest import Manifest, inputs, references
 from lamplighter.masking import Mask
-from lamplighter.model import Agent, Run
+from lamplighter.model import Actor, Agent, Role, Run
+from lamplighter.service import audit
+from lamplighter.service.access import space_for
 from lamplighter.service.agents import definition
 from lamplighter.service.proxies import credentials_of
 from lamplighter.service.requests import Clean, Request
-from lamplighter.store import agents, secrets
+from lamplighter.store import secrets
 from lamplighter.store.database import Database
 from lamplighter.store.secrets import Referrer
 from lamplighter.vault import Vault
@@ -62,30 +64,30 @@ class Secrets:
         self._clock = clock
         self._vault = vault
 
-    def every(self) -> list[Secret]:
-        """All secrets by name, without their values."""
+    def every(self, actor: Actor, space_id: int | None = None) -> list[Secret]:
+        """The secrets of a space by name, without their values; of the first one when not said."""
         with self._db.read() as c:
-            space = agents.default_space(c)
-            found, used = secrets.every(c, space), secrets.referrers(c, space)
-        uses: dict[str, list[SecretUse]] = {}
-        for referrer in used:
-            for name in _names_in(referrer):
-                uses.setdefault(name, []).append(_use(referrer))
-        return [Secret(one.name, one.created, one.updated, uses.get(one.name, [])) for one in found]
+            return _secrets_of(c, space_for(c, actor, space_id, Role.VIEWER))
 
-    def put(self, name: str, request: SecretRequest) -> tuple[Secret, bool]:
+    def put(
+        self, actor: Actor, name: str, request: SecretRequest, space_id: int | None = None
+    ) -> tuple[Secret, bool]:
         """Set a secret; the second value says whether it is new. Runs that begin from now on get the value."""
         if not references.can_be_name(name):
             raise InvalidInput.of("secretName", references.RIGHT_NAME)
         sealed = self._vault.seal(request.value)
         with self._db.write() as c:
-            is_new = secrets.put(c, agents.default_space(c), name, sealed, self._clock.now())
-        return next(one for one in self.every() if one.name == name), is_new
+            now = self._clock.now()
+            space = space_for(c, actor, space_id, Role.EDITOR)
+            is_new = secrets.put(c, space, name, sealed, now)
+            action = "secret.create" if is_new else "secret.update"
+            audit.note(c, actor, now, action, kind="secret", id=name, name=name, space_id=space)
+            return next(one for one in _secrets_of(c, space) if one.name == name), is_new
 
-    def delete(self, name: str) -> None:
+    def delete(self, actor: Actor, name: str, space_id: int | None = None) -> None:
         """Forget a secret; NotFound, and Conflict while an enabled schedule refers to it."""
         with self._db.write() as c:
-            space = agents.default_space(c)
+            space = space_for(c, actor, space_id, Role.EDITOR)
             known = secrets.names(c, space)
             if name not in known:
                 raise NotFound("; ".join(inputs.unknown_secrets([name], known)))
@@ -99,6 +101,16 @@ class Secrets:
                     f"enabled schedules refer to the secret {name}: {_some(needed)}; disable or change them first"
                 )
             secrets.delete(c, space, name)
+            audit.note(
+                c,
+                actor,
+                self._clock.now(),
+                "secret.delete",
+                kind="secret",
+                id=name,
+                name=name,
+                space_id=space,
+            )
 
 
 def check_input(c: sa.Connection, agent: Agent, text: str | None) -> None:
@@ -127,6 +139,15 @@ def mask_of(c: sa.Connection, vault: Vault, run: Run) -> Mask:
     names = inputs.secret_names_of(manifest, json.loads(run.input_json))
     sealed = secrets.sealed(c, run.space_id, names) if names else {}
     return Mask([*map(vault.unseal, sealed.values()), *credentials_of(c, vault, run)])
+
+
+def _secrets_of(c: sa.Connection, space: int) -> list[Secret]:
+    found, used = secrets.every(c, space), secrets.referrers(c, space)
+    uses: dict[str, list[SecretUse]] = {}
+    for referrer in used:
+        for name in _names_in(referrer):
+            uses.setdefault(name, []).append(_use(referrer))
+    return [Secret(one.name, one.created, one.updated, uses.get(one.name, [])) for one in found]
 
 
 def _names_in(referrer: Referrer) -> set[str]:

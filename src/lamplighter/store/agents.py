@@ -43,9 +43,12 @@ def named(c: sa.Connection, space_id: int, name: str) -> Agent | None:
     return None if row is None else _agent(row)
 
 
-def every(c: sa.Connection) -> list[Agent]:
-    """All agents by name."""
-    return [_agent(row) for row in c.execute(_select().order_by(agents.c.name)).mappings()]
+def every(c: sa.Connection, visible: frozenset[int] | None = None) -> list[Agent]:
+    """The agents of the spaces that are ``visible`` (None: all), by name."""
+    query = _select().order_by(agents.c.name)
+    if visible is not None:
+        query = query.where(agents.c.space_id.in_(visible))
+    return [_agent(row) for row in c.execute(query).mappings()]
 
 
 def versions(c: sa.Connection, agent_id: int) -> list[AgentVersion]:

@@ -17,6 +17,7 @@ from lamplighter.model import (
     LogMode,
     Outcome,
     ParallelExport,
+    Role,
     Rotation,
     RunStatus,
     ScheduleType,
@@ -99,7 +100,18 @@ users = _table(
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("is_admin", sa.Boolean, nullable=False),
     sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant),
+    sa.Column("email", sa.Text),
+    sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("deleted", Instant),
+    sa.Column("password_hash", sa.Text),
+    # Tokens and sessions from before are no longer good: signed out everywhere.
+    sa.Column("tokens_since", Instant),
+    # Who the user is at an OpenID Connect issuer.
+    sa.Column("issuer", sa.Text),
+    sa.Column("subject", sa.Text),
 )
+sa.Index("uq_users_subject", users.c.issuer, users.c.subject, unique=True)
 
 api_keys = _table(
     "api_keys",
@@ -112,13 +124,50 @@ api_keys = _table(
     sa.Column("expires", Instant, nullable=False),
     sa.Column("revoked", Instant),
     sa.Column("last_used", Instant),
+    sa.Column("is_read_only", sa.Boolean, nullable=False, server_default=sa.false()),
+    # The key is good for this space only.
+    sa.Column("space_id", sa.Integer),
+    sa.Index("ix_api_keys_user", "user_id"),
 )
 
+# A space or user that was deleted keeps its row, under another name: versions and the audit log refer to it.
 spaces = _table(
     "spaces",
     _id(),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant),
+    sa.Column("description", sa.Text),
+    sa.Column("is_default_access", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("deleted", Instant),
+)
+
+space_members = _table(
+    "space_members",
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id"), primary_key=True, index=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    _one_of("role", Role),
+)
+space_members.dialect_options["sqlite"]["autoincrement"] = False
+
+# Who changed what. It is written in the transaction of the change, and never changed.
+audit_log = _table(
+    "audit_log",
+    _id(),
+    sa.Column("time", Instant, nullable=False, index=True),
+    # Null when it was the server itself.
+    sa.Column("user_id", sa.Integer),
+    sa.Column("user_name", sa.Text, nullable=False),
+    sa.Column("api_key_id", sa.Integer),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject_id", sa.Text, nullable=False),
+    sa.Column("subject_name", sa.Text),
+    sa.Column("space_id", sa.Integer),
+    sa.Column("changes", sa.JSON, nullable=False),
+    sa.Index("ix_audit_log_subject", "kind", "subject_id", "id"),
 )
 
 agents = _table(

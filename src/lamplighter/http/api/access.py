@@ -11,9 +11,11 @@ from lamplighter.clock import Clock
 from lamplighter.http.api.shapes import Item, Page, Problem
 from lamplighter.model import Actor
 from lamplighter.service.agents import Agents
+from lamplighter.service.audit import AuditLog
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
+from lamplighter.service.identity import Identity
 from lamplighter.service.keys import Keys
 from lamplighter.service.notifications import Notifications
 from lamplighter.service.proxies import ProxyPools
@@ -21,6 +23,8 @@ from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
 from lamplighter.service.secrets import Secrets
+from lamplighter.service.spaces import Spaces
+from lamplighter.service.users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,11 @@ class Services:
     schedules: Schedules
     runs: Runs
     evidence: FailureEvidence
+    identity: Identity
     keys: Keys
+    users: Users
+    spaces: Spaces
+    audit_log: AuditLog
     notifications: Notifications
     secrets: Secrets
     proxy_pools: ProxyPools
@@ -59,11 +67,17 @@ def actor(
     authorization: Annotated[str | None, Security(_header)],
 ) -> Actor:
     """The user behind the request; 401 when there is none."""
-    return services.keys.authenticate(authorization)
+    return services.identity.authenticate(authorization)
 
 
 Use = Annotated[Services, Depends(services)]
 Caller = Annotated[Actor, Depends(actor)]
+SpaceQuery = Annotated[
+    int | None,
+    Query(alias="spaceId", ge=1, le=2**31 - 1, description="The first space that you may use when not said"),
+]
+SpaceId = Annotated[int, Path(alias="spaceId", ge=1, le=2**31 - 1)]
+UserId = Annotated[int, Path(alias="userId", ge=1, le=2**31 - 1)]
 AgentId = Annotated[int, Path(alias="agentId", ge=1, le=2**31 - 1)]
 ScheduleId = Annotated[int, Path(alias="scheduleId", ge=1, le=2**63 - 1)]
 RunId = Annotated[int, Path(alias="runId", ge=1, le=2**63 - 1)]

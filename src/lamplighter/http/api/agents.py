@@ -30,6 +30,7 @@ _BODY: dict[str, Any] = {
                         "description": {"type": "string"},
                         "documentation": {"type": "string"},
                         "startUrl": {"type": "string"},
+                        "spaceId": {"type": "integer", "description": "When creating"},
                         "comments": {"type": "string", "description": "Why this version was saved"},
                         "files": {
                             "type": "object",
@@ -52,6 +53,7 @@ _BODY: dict[str, Any] = {
                         "description": {"type": "string"},
                         "documentation": {"type": "string"},
                         "startUrl": {"type": "string"},
+                        "spaceId": {"type": "integer"},
                         "comments": {"type": "string"},
                     },
                 }
@@ -64,7 +66,7 @@ _BODY: dict[str, Any] = {
 @router.get("/agent/all", responses=problems(400, 401))
 def list_agents(
     use: Use,
-    _caller: Caller,
+    caller: Caller,
     status: Annotated[int | None, Query(description="Of the last run")] = None,
     space_id: Annotated[int | None, Query(alias="spaceId")] = None,
     name: Annotated[str | None, Query(description="The name contains this")] = None,
@@ -77,7 +79,7 @@ def list_agents(
     """All agents; with a page asked for, an object with ``items``."""
     found = [
         agent
-        for agent in use.agents.every()
+        for agent in use.agents.every(caller)
         if (status is None or agent.last_status == status)
         and (space_id is None or agent.space_id == space_id)
         and (name is None or name.lower() in agent.name.lower())
@@ -93,13 +95,15 @@ def list_agents(
 @router.get("/agent/search", responses=problems(400, 401))
 def search_agents(
     use: Use,
-    _caller: Caller,
+    caller: Caller,
     query: Annotated[str, Query()],
     max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
 ) -> list[AgentShape]:
     """Agents whose name or description contains ``query``, in any letter case."""
     word = query.lower()
-    found = [a for a in use.agents.every() if word in a.name.lower() or word in (a.description or "").lower()]
+    found = [
+        a for a in use.agents.every(caller) if word in a.name.lower() or word in (a.description or "").lower()
+    ]
     return [AgentShape.of(agent) for agent in found[:max_records]]
 
 
@@ -115,9 +119,9 @@ async def create_agent(request: Request, response: Response, use: Use, caller: C
 
 
 @router.get("/agent/{agentId}", responses=problems(400, 401, 404))
-def read_agent(agent_id: AgentId, use: Use, _caller: Caller) -> AgentShape:
+def read_agent(agent_id: AgentId, use: Use, caller: Caller) -> AgentShape:
     """One agent."""
-    return AgentShape.of(use.agents.get(agent_id))
+    return AgentShape.of(use.agents.get(caller, agent_id))
 
 
 @router.put("/agent/{agentId}", responses=problems(400, 401, 404, 409, 413, 415), openapi_extra=_BODY)
@@ -128,29 +132,29 @@ async def save_agent(agent_id: AgentId, request: Request, use: Use, caller: Call
 
 
 @router.delete("/agent/{agentId}", status_code=204, responses=problems(400, 401, 404, 409))
-def delete_agent(agent_id: AgentId, use: Use, _caller: Caller) -> None:
+def delete_agent(agent_id: AgentId, use: Use, caller: Caller) -> None:
     """Take an agent and its schedules away."""
-    use.agents.delete(agent_id)
+    use.agents.delete(caller, agent_id)
 
 
 @router.post("/agent/{agentId}/archive", status_code=204, responses=problems(400, 401, 404))
-def archive_agent(agent_id: AgentId, use: Use, _caller: Caller) -> None:
+def archive_agent(agent_id: AgentId, use: Use, caller: Caller) -> None:
     """Put an agent away: what its schedules fire ends as Skipped."""
-    use.agents.archive(agent_id, archived=True)
+    use.agents.archive(caller, agent_id, archived=True)
 
 
 @router.post("/agent/{agentId}/unarchive", status_code=204, responses=problems(400, 401, 404))
-def unarchive_agent(agent_id: AgentId, use: Use, _caller: Caller) -> None:
+def unarchive_agent(agent_id: AgentId, use: Use, caller: Caller) -> None:
     """Take an archived agent back."""
-    use.agents.archive(agent_id, archived=False)
+    use.agents.archive(caller, agent_id, archived=False)
 
 
 @router.get("/agent/{agentId}/versions", responses=problems(400, 401, 404))
 def list_versions(
-    agent_id: AgentId, use: Use, _caller: Caller, paging: Paging
+    agent_id: AgentId, use: Use, caller: Caller, paging: Paging
 ) -> list[VersionShape] | Page[VersionShape]:
     """The versions of an agent, newest first."""
-    return paging.page([VersionShape.of(version) for version in use.agents.versions(agent_id)])
+    return paging.page([VersionShape.of(version) for version in use.agents.versions(caller, agent_id)])
 
 
 @router.post("/agent/{agentId}/version/{version}/restore", responses=problems(400, 401, 404, 413, 415))
@@ -189,7 +193,10 @@ async def _read_json(request: Request) -> tuple[AgentRequest, dict[str, bytes] |
 
 async def _read_multipart(request: Request) -> tuple[AgentRequest, dict[str, bytes] | None]:
     async with request.form() as form:
-        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        fields: dict[str, Any] = {name: value for name, value in form.items() if isinstance(value, str)}
+        fields = {
+            name: _number(value) if name.lower() == "spaceid" else value for name, value in fields.items()
+        }
         body = _parse(fields)
         bundle = next((value for name, value in form.items() if name.lower() == "bundle"), None)
         if bundle is None:
@@ -198,6 +205,11 @@ async def _read_multipart(request: Request) -> tuple[AgentRequest, dict[str, byt
             raise InvalidInput.of("bundle", "must be a file: a zip or a tar.gz")
         content = await bundle.read()
         return body, await run_in_threadpool(files_of_archive, bundle.filename or "bundle", content)
+
+
+def _number(text: str) -> int | str:
+    """A form has only text."""
+    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def _parse(document: Any) -> AgentRequest:

@@ -113,11 +113,11 @@ def read_evidence(
     agent_id: AgentId,
     run_id: RunId,
     use: Use,
-    _caller: Caller,
+    caller: Caller,
     attempt: Annotated[int | None, Query(ge=1, description="The newest when not said")] = None,
 ) -> EvidenceShape:
     """What explains why a run failed; 404 when there is none."""
     try:
-        return EvidenceShape.model_validate(use.evidence.read(agent_id, run_id, attempt))
+        return EvidenceShape.model_validate(use.evidence.read(caller, agent_id, run_id, attempt))
     except ValidationError as problem:
         raise NotFound(f"the evidence of run {run_id} cannot be read") from problem

@@ -65,38 +65,38 @@ class ServerShape(Shape):
 
 
 @router.get("/server-groups", responses=problems(400, 401))
-def list_groups(use: Use, _caller: Caller, paging: Paging) -> list[GroupShape] | Page[GroupShape]:
+def list_groups(use: Use, caller: Caller, paging: Paging) -> list[GroupShape] | Page[GroupShape]:
     """The server groups, by name."""
-    return paging.page([GroupShape.of(group) for group in use.groups.every()])
+    return paging.page([GroupShape.of(group) for group in use.groups.every(caller)])
 
 
 @router.post("/server-groups", status_code=201, responses=problems(400, 401, 409, 413, 415))
-def create_group(body: GroupRequest, response: Response, use: Use, _caller: Caller) -> GroupShape:
+def create_group(body: GroupRequest, response: Response, use: Use, caller: Caller) -> GroupShape:
     """Make a server group. Servers serve it that are started with its name."""
-    group = use.groups.create(body)
+    group = use.groups.create(caller, body)
     response.headers["Location"] = f"/api/v1/server-groups/{group.id}"
     return GroupShape.of(group)
 
 
 @router.get("/server-groups/{groupId}", responses=problems(400, 401, 404))
-def read_group(group_id: GroupId, use: Use, _caller: Caller) -> GroupShape:
+def read_group(group_id: GroupId, use: Use, caller: Caller) -> GroupShape:
     """One server group."""
-    return GroupShape.of(use.groups.get(group_id))
+    return GroupShape.of(use.groups.get(caller, group_id))
 
 
 @router.put("/server-groups/{groupId}", responses=problems(400, 401, 404, 409, 413, 415))
-def update_group(group_id: GroupId, body: GroupRequest, use: Use, _caller: Caller) -> GroupShape:
+def update_group(group_id: GroupId, body: GroupRequest, use: Use, caller: Caller) -> GroupShape:
     """Replace the name and description of a server group."""
-    return GroupShape.of(use.groups.update(group_id, body))
+    return GroupShape.of(use.groups.update(caller, group_id, body))
 
 
 @router.delete("/server-groups/{groupId}", status_code=204, responses=problems(400, 401, 404, 409))
-def delete_group(group_id: GroupId, use: Use, _caller: Caller) -> None:
+def delete_group(group_id: GroupId, use: Use, caller: Caller) -> None:
     """Take a server group away that nothing uses."""
-    use.groups.delete(group_id)
+    use.groups.delete(caller, group_id)
 
 
 @router.get("/servers", responses=problems(400, 401))
-def list_servers(use: Use, _caller: Caller, paging: Paging) -> list[ServerShape] | Page[ServerShape]:
+def list_servers(use: Use, caller: Caller, paging: Paging) -> list[ServerShape] | Page[ServerShape]:
     """The servers ever seen, by name."""
-    return paging.page([ServerShape.of(one) for one in use.groups.servers()])
+    return paging.page([ServerShape.of(one) for one in use.groups.servers(caller)])

@@ -14,13 +14,13 @@ KeyId = Annotated[int, Path(alias="keyId", ge=1, le=2**63 - 1)]
 
 @router.get("/api-keys", responses=problems(400, 401, 403))
 def list_keys(use: Use, caller: Caller, paging: Paging) -> list[KeyShape] | Page[KeyShape]:
-    """All API keys, without the keys themselves."""
+    """One's own API keys, for an administrator those of all, without the keys themselves."""
     return paging.page([KeyShape.of(key) for key in use.keys.every(caller)])
 
 
 @router.post("/api-keys", status_code=201, responses=problems(400, 401, 403, 413, 415))
 def create_key(response: Response, use: Use, caller: Caller, body: KeyRequest | None = None) -> NewKeyShape:
-    """Make an API key; it is shown in this answer and never again."""
+    """Make an API key, for oneself or by an administrator for another; it is shown this once."""
     known, key = use.keys.create(caller, body or KeyRequest())
     response.headers["Location"] = f"/api/v1/api-keys/{known.id}"
     response.headers["Cache-Control"] = "no-store"

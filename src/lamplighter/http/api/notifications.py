@@ -105,7 +105,7 @@ def list_notifications(
     use: Use, caller: Caller, paging: Paging
 ) -> list[NotificationShape] | Page[NotificationShape]:
     """All notifications, oldest first."""
-    return paging.page([NotificationShape.of(named) for named in use.notifications.every()])
+    return paging.page([NotificationShape.of(named) for named in use.notifications.every(caller)])
 
 
 @router.post("/notifications", status_code=201, responses=problems(400, 401, 409, 413, 415))
@@ -113,7 +113,7 @@ def create_notification(
     response: Response, use: Use, caller: Caller, body: NotificationRequest
 ) -> NotificationShape:
     """Tell somebody of something; 409 when the name is taken, or Apprise is not installed on the server."""
-    made = use.notifications.create(body)
+    made = use.notifications.create(caller, body)
     response.headers["Location"] = f"/api/v1/notifications/{made.rule.id}"
     return NotificationShape.of(made)
 
@@ -121,7 +121,7 @@ def create_notification(
 @router.get("/notifications/{notificationId}", responses=problems(400, 401, 404))
 def read_notification(notification_id: NotificationId, use: Use, caller: Caller) -> NotificationShape:
     """One notification."""
-    return NotificationShape.of(use.notifications.get(notification_id))
+    return NotificationShape.of(use.notifications.get(caller, notification_id))
 
 
 @router.put("/notifications/{notificationId}", responses=problems(400, 401, 404, 409, 413, 415))
@@ -129,19 +129,19 @@ def update_notification(
     notification_id: NotificationId, use: Use, caller: Caller, body: NotificationRequest
 ) -> NotificationShape:
     """Change a notification; what is not given keeps its value, and so does a target given as it is shown."""
-    return NotificationShape.of(use.notifications.update(notification_id, body))
+    return NotificationShape.of(use.notifications.update(caller, notification_id, body))
 
 
 @router.delete("/notifications/{notificationId}", status_code=204, responses=problems(400, 401, 404))
 def delete_notification(notification_id: NotificationId, use: Use, caller: Caller) -> None:
     """Take a notification away, with its messages."""
-    use.notifications.delete(notification_id)
+    use.notifications.delete(caller, notification_id)
 
 
 @router.post("/notifications/{notificationId}/test", responses=problems(400, 401, 404))
 def test_notification(notification_id: NotificationId, use: Use, caller: Caller) -> NotificationTestShape:
     """Send a test message to each target now, and tell what came of it."""
-    test = use.notifications.test(notification_id)
+    test = use.notifications.test(caller, notification_id)
     return NotificationTestShape(delivered=test.delivered, error=test.error)
 
 
@@ -151,6 +151,6 @@ def list_notification_messages(
 ) -> list[NotificationMessageShape] | Page[NotificationMessageShape]:
     """What was sent or is to be sent, newest first, one message for each target; the newest 1000 without paging."""
     skip, limit = (paging.skip, paging.limit) if paging.asked else (0, _MOST)
-    rule, found, total = use.notifications.messages(notification_id, skip=skip, limit=limit)
+    rule, found, total = use.notifications.messages(caller, notification_id, skip=skip, limit=limit)
     shapes = [NotificationMessageShape.of(message, rule) for message in found]
     return Page(items=shapes, total_record_count=total) if paging.asked else shapes

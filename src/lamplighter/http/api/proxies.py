@@ -145,13 +145,13 @@ def list_proxy_pools(
     use: Use, caller: Caller, paging: Paging
 ) -> list[ProxyPoolSumsShape] | Page[ProxyPoolSumsShape]:
     """All proxy pools by name, without their proxies."""
-    return paging.page([ProxyPoolSumsShape.of(one) for one in use.proxy_pools.every()])
+    return paging.page([ProxyPoolSumsShape.of(one) for one in use.proxy_pools.every(caller)])
 
 
 @router.post("/proxy-pools", status_code=201, responses=problems(400, 401, 409, 413, 415))
 def create_proxy_pool(response: Response, use: Use, caller: Caller, body: ProxyPoolRequest) -> ProxyPoolShape:
     """Make a proxy pool. Credentials are stored encrypted and never shown again."""
-    made = use.proxy_pools.create(body)
+    made = use.proxy_pools.create(caller, body)
     response.headers["Location"] = f"/api/v1/proxy-pools/{made.pool.id}"
     return ProxyPoolShape.of(made)
 
@@ -159,7 +159,7 @@ def create_proxy_pool(response: Response, use: Use, caller: Caller, body: ProxyP
 @router.get("/proxy-pools/{proxyPoolId}", responses=problems(400, 401, 404))
 def read_proxy_pool(pool_id: PoolId, use: Use, caller: Caller) -> ProxyPoolShape:
     """One proxy pool, its proxies and how they do."""
-    return ProxyPoolShape.of(use.proxy_pools.get(pool_id))
+    return ProxyPoolShape.of(use.proxy_pools.get(caller, pool_id))
 
 
 @router.put("/proxy-pools/{proxyPoolId}", responses=problems(400, 401, 404, 409, 413, 415))
@@ -168,13 +168,13 @@ def update_proxy_pool(pool_id: PoolId, use: Use, caller: Caller, body: ProxyPool
 
     Proxies that are not in the list are removed. One that is sent back as it was shown keeps its credentials.
     """
-    return ProxyPoolShape.of(use.proxy_pools.update(pool_id, body))
+    return ProxyPoolShape.of(use.proxy_pools.update(caller, pool_id, body))
 
 
 @router.delete("/proxy-pools/{proxyPoolId}", status_code=204, responses=problems(400, 401, 404, 409))
 def delete_proxy_pool(pool_id: PoolId, use: Use, caller: Caller) -> None:
     """Delete a proxy pool that no schedule and no unfinished run uses."""
-    use.proxy_pools.delete(pool_id)
+    use.proxy_pools.delete(caller, pool_id)
 
 
 @router.post("/proxy-pools/{proxyPoolId}/check", responses=problems(400, 401, 404, 413, 415))
@@ -186,4 +186,4 @@ def check_proxy_pool(
     Those that do not are rested. With `url`, each is asked to reach that site, too; one that works but does not
     reach it is told and not rested.
     """
-    return [ProxyCheckShape.of(one) for one in use.proxy_pools.check(pool_id, body)]
+    return [ProxyCheckShape.of(one) for one in use.proxy_pools.check(caller, pool_id, body)]

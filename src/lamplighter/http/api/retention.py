@@ -1,20 +1,16 @@
 """Routes of retention."""
 
 from dataclasses import asdict
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import Field
 
 from lamplighter import model
-from lamplighter.http.api.access import AgentId, Caller, Use, problems
+from lamplighter.http.api.access import AgentId, Caller, SpaceQuery, Use, problems
 from lamplighter.http.api.shapes import Shape
 from lamplighter.service.retention import RetentionRequest
 
 router = APIRouter(tags=["retention"])
-SpaceId = Annotated[
-    int | None, Query(alias="spaceId", ge=1, le=2**31 - 1, description="The first space when not said")
-]
 
 
 class LimitsShape(Shape):
@@ -52,34 +48,34 @@ class AgentRetentionShape(LimitsShape):
 
 
 @router.get("/retention", responses=problems(400, 401, 404))
-def read_retention(use: Use, _caller: Caller, space_id: SpaceId = None) -> SpaceRetentionShape:
+def read_retention(use: Use, caller: Caller, space_id: SpaceQuery = None) -> SpaceRetentionShape:
     """How long things are kept in a space."""
-    return SpaceRetentionShape.of(*use.retention.of_space(space_id))
+    return SpaceRetentionShape.of(*use.retention.of_space(caller, space_id))
 
 
 @router.put("/retention", responses=problems(400, 401, 404, 413, 415))
 def update_retention(
-    body: RetentionRequest, use: Use, _caller: Caller, space_id: SpaceId = None
+    body: RetentionRequest, use: Use, caller: Caller, space_id: SpaceQuery = None
 ) -> SpaceRetentionShape:
     """Replace all limits of a space: what is not sent, or null, is kept for ever."""
-    return SpaceRetentionShape.of(*use.retention.set_of_space(space_id, body))
+    return SpaceRetentionShape.of(*use.retention.set_of_space(caller, space_id, body))
 
 
 @router.get("/agent/{agentId}/retention", responses=problems(400, 401, 404))
-def read_agent_retention(agent_id: AgentId, use: Use, _caller: Caller) -> AgentRetentionShape:
+def read_agent_retention(agent_id: AgentId, use: Use, caller: Caller) -> AgentRetentionShape:
     """How long things of an agent are kept."""
-    return AgentRetentionShape.of(agent_id, *use.retention.of_agent(agent_id))
+    return AgentRetentionShape.of(agent_id, *use.retention.of_agent(caller, agent_id))
 
 
 @router.put("/agent/{agentId}/retention", responses=problems(400, 401, 404, 413, 415))
 def update_agent_retention(
-    agent_id: AgentId, body: RetentionRequest, use: Use, _caller: Caller
+    agent_id: AgentId, body: RetentionRequest, use: Use, caller: Caller
 ) -> AgentRetentionShape:
     """Replace all limits of an agent: where it has none, those of its space hold."""
-    return AgentRetentionShape.of(agent_id, *use.retention.set_of_agent(agent_id, body))
+    return AgentRetentionShape.of(agent_id, *use.retention.set_of_agent(caller, agent_id, body))
 
 
 @router.delete("/agent/{agentId}/retention", status_code=204, responses=problems(400, 401, 404))
-def delete_agent_retention(agent_id: AgentId, use: Use, _caller: Caller) -> None:
+def delete_agent_retention(agent_id: AgentId, use: Use, caller: Caller) -> None:
     """Take the limits of an agent away: those of its space hold."""
-    use.retention.clear_of_agent(agent_id)
+    use.retention.clear_of_agent(caller, agent_id)

@@ -30,7 +30,7 @@ from lamplighter.http.api.access import (
 )
 from lamplighter.http.api.shapes import FileShape, Page, RunShape
 from lamplighter.masking import Mask
-from lamplighter.model import Run, RunStatus
+from lamplighter.model import Actor, Run, RunStatus
 from lamplighter.service import logs
 from lamplighter.service.requests import StartRequest
 
@@ -40,6 +40,7 @@ downloads = APIRouter(tags=["runs"])
 _LOOK_EVERY = 0.2  # seconds between looks at a run or log that somebody waits for
 _SAY_ALIVE_EVERY = 15.0
 _CHUNK = 256 * 1024
+_TIME_OUT = "the time-out of a synchronous start"
 _REMOVE_METHODS = ("RemoveEntireRun", "RemoveAllFiles", "RemoveAllFilesAndAgentInput")
 
 
@@ -67,9 +68,9 @@ async def start_agent(
     run = await run_in_threadpool(use.runs.start, caller, agent_id, wanted)
     if not wanted.is_run_synchronously:
         return RunShape.of(run, use.clock.now())
-    ended = await _end_of(use, run, wanted.timeout)
+    ended = await _end_of(use, caller, run, wanted.timeout)
     if ended is None:
-        await run_in_threadpool(use.runs.stop, agent_id, run.id, "the time-out of a synchronous start")
+        await run_in_threadpool(use.runs.stop, caller, agent_id, run.id, _TIME_OUT)
         raise TimedOut(f"run {run.id} did not end within {wanted.timeout} seconds and is being stopped")
     if ended.status not in (RunStatus.COMPLETED, RunStatus.SUCCESS):
         raise RunFailed(f"run {run.id} ended as {ended.status.name.capitalize()}: {ended.message}")
@@ -88,40 +89,40 @@ class RunFailed(LamplighterError):
 def list_runs(
     agent_id: AgentId,
     use: Use,
-    _caller: Caller,
+    caller: Caller,
     paging: Paging,
     max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
 ) -> list[RunShape] | Page[RunShape]:
     """The runs of an agent, newest first."""
     now = use.clock.now()
     skip, limit = (paging.skip, paging.limit) if paging.asked else (0, max_records)
-    found, total = use.runs.of_agent(agent_id, skip=skip, limit=limit)
+    found, total = use.runs.of_agent(caller, agent_id, skip=skip, limit=limit)
     shapes = [RunShape.of(run, now, listed=True) for run in found]
     return Page(items=shapes, total_record_count=total) if paging.asked else shapes
 
 
 @router.get("/agent/{agentId}/run/{runId}/status", responses=problems(400, 401, 404))
-def read_run(agent_id: AgentId, run_id: RunId, use: Use, _caller: Caller) -> RunShape:
+def read_run(agent_id: AgentId, run_id: RunId, use: Use, caller: Caller) -> RunShape:
     """One run."""
-    return RunShape.of(use.runs.get(agent_id, run_id), use.clock.now())
+    return RunShape.of(use.runs.get(caller, agent_id, run_id), use.clock.now())
 
 
 @router.post("/agent/{agentId}/run/{runId}/stop", status_code=204, responses=problems(400, 401, 404, 409))
 def stop_run(agent_id: AgentId, run_id: RunId, use: Use, caller: Caller) -> None:
     """Ask a run to end gracefully."""
-    use.runs.stop(agent_id, run_id, caller.name)
+    use.runs.stop(caller, agent_id, run_id)
 
 
 @router.post("/agent/{agentId}/run/{runId}/kill", status_code=204, responses=problems(400, 401, 404, 409))
 def kill_run(agent_id: AgentId, run_id: RunId, use: Use, caller: Caller) -> None:
     """Stop a run; called again while it is stopping, end its process at once."""
-    use.runs.kill(agent_id, run_id, caller.name)
+    use.runs.kill(caller, agent_id, run_id)
 
 
 @router.post("/agent/{agentId}/run/{runId}/restart", status_code=202, responses=problems(400, 401, 404, 409))
 def restart_run(agent_id: AgentId, run_id: RunId, use: Use, caller: Caller) -> RunShape:
     """Try a run in Failure again, in place, with the same input."""
-    return RunShape.of(use.runs.restart(agent_id, run_id, caller.name), use.clock.now())
+    return RunShape.of(use.runs.restart(caller, agent_id, run_id), use.clock.now())
 
 
 @router.delete("/agent/{agentId}/run/{runId}", status_code=204, responses=problems(400, 401, 404, 409))
@@ -129,7 +130,7 @@ def delete_run(
     agent_id: AgentId,
     run_id: RunId,
     use: Use,
-    _caller: Caller,
+    caller: Caller,
     remove_method: Annotated[
         Literal["RemoveEntireRun", "RemoveAllFiles", "RemoveAllFilesAndAgentInput"],
         BeforeValidator(_in_any_case),
@@ -138,6 +139,7 @@ def delete_run(
 ) -> None:
     """Remove an ended run, or only its files."""
     use.runs.delete(
+        caller,
         agent_id,
         run_id,
         row=remove_method == "RemoveEntireRun",
@@ -147,10 +149,10 @@ def delete_run(
 
 @router.get("/agent/{agentId}/run/{runId}/files", responses=problems(400, 401, 404))
 def list_files(
-    agent_id: AgentId, run_id: RunId, use: Use, _caller: Caller, paging: Paging
+    agent_id: AgentId, run_id: RunId, use: Use, caller: Caller, paging: Paging
 ) -> list[FileShape] | Page[FileShape]:
     """The files that a run left."""
-    return paging.page([FileShape.of(file) for file in use.runs.files(agent_id, run_id)])
+    return paging.page([FileShape.of(file) for file in use.runs.files(caller, agent_id, run_id)])
 
 
 @router.get(
@@ -160,10 +162,10 @@ def list_files(
     responses=problems(400, 401, 404),
 )
 def download_file(
-    agent_id: AgentId, run_id: RunId, file_id: FileId, request: Request, use: Use, _caller: Caller
+    agent_id: AgentId, run_id: RunId, file_id: FileId, request: Request, use: Use, caller: Caller
 ) -> RedirectResponse:
     """Redirect to an address that serves the file without credentials and expires after 15 minutes."""
-    expires, signature = use.runs.signed_download(agent_id, run_id, file_id)
+    expires, signature = use.runs.signed_download(caller, agent_id, run_id, file_id)
     address = request.url_for("serve_file", fileId=file_id)
     return RedirectResponse(
         str(address.include_query_params(expires=expires, signature=signature)), status_code=302
@@ -218,11 +220,11 @@ def list_records(
     agent_id: AgentId,
     run_id: RunId,
     use: Use,
-    _caller: Caller,
+    caller: Caller,
     paging: Paging,
 ) -> Response:
     """The extracted records, those so far while the run goes."""
-    run = use.runs.get(agent_id, run_id)
+    run = use.runs.get(caller, agent_id, run_id)
     if not paging.asked:
         return StreamingResponse(_json_array(use.runs.records(run)), media_type="application/json")
     items = list(use.runs.records(run, skip=paging.skip, limit=paging.limit))
@@ -246,16 +248,16 @@ def read_log(
     run_id: RunId,
     request: Request,
     use: Use,
-    _caller: Caller,
+    caller: Caller,
     follow: bool = False,
     attempt: Annotated[int | None, Query(ge=1, description="The newest when not said")] = None,
 ) -> Response:
     """The log of a run as text; with ``follow``, line by line as it is written. Secrets are hidden in it."""
-    run = use.runs.get(agent_id, run_id)
+    run = use.runs.get(caller, agent_id, run_id)
     path, mask = use.runs.log_path(run, attempt), use.runs.mask(run)
     if follow:
         last = request.headers.get("last-event-id", "")
-        events = _log_events(request, use, run, mask, attempt, last)
+        events = _log_events(request, use, caller, run, mask, attempt, last)
         return StreamingResponse(
             events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
@@ -268,10 +270,10 @@ def read_log(
     return StreamingResponse(logs.blocks(path, size, mask), media_type="text/plain; charset=utf-8")
 
 
-async def _end_of(use: Services, run: Run, patience: float) -> Run | None:
+async def _end_of(use: Services, caller: Actor, run: Run, patience: float) -> Run | None:
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        current = await run_in_threadpool(use.runs.get, run.agent_id, run.id)
+        current = await run_in_threadpool(use.runs.get, caller, run.agent_id, run.id)
         if current.status.is_terminal:
             return current
         await asyncio.sleep(_LOOK_EVERY)
@@ -279,7 +281,13 @@ async def _end_of(use: Services, run: Run, patience: float) -> Run | None:
 
 
 async def _log_events(
-    request: Request, use: Services, run: Run, mask: Mask, attempt: int | None, last_id: str
+    request: Request,
+    use: Services,
+    caller: Actor,
+    run: Run,
+    mask: Mask,
+    attempt: int | None,
+    last_id: str,
 ) -> AsyncIterator[str]:
     """Server-sent events: a line each, whose id says where it ends, so that a client can resume.
 
@@ -290,7 +298,7 @@ async def _log_events(
     quiet_since = time.monotonic()
     stopping: asyncio.Event = request.app.state.stopping
     while not stopping.is_set():
-        run = await run_in_threadpool(use.runs.get, run.agent_id, run.id)
+        run = await run_in_threadpool(use.runs.get, caller, run.agent_id, run.id)
         newest = run.attempt if attempt is None else attempt
         if number is None or number > newest or (attempt is not None and number != attempt):
             number, offset = newest, 0

@@ -21,58 +21,58 @@ router = APIRouter(tags=["schedules"])
 
 @router.get("/agent/{agentId}/schedules", responses=problems(400, 401, 404))
 def list_schedules(
-    agent_id: AgentId, use: Use, _caller: Caller, paging: Paging
+    agent_id: AgentId, use: Use, caller: Caller, paging: Paging
 ) -> list[ScheduleShape] | Page[ScheduleShape]:
     """The schedules of an agent, oldest first."""
-    found = use.schedules.every(agent_id)
+    found = use.schedules.every(caller, agent_id)
     warnings = use.groups.warnings(found)
     return paging.page([ScheduleShape.of(s, warnings[s.id]) for s in found])
 
 
 @router.post("/agent/{agentId}/schedules", status_code=201, responses=problems(400, 401, 404, 413, 415))
 def create_schedule(
-    agent_id: AgentId, body: ScheduleRequest, response: Response, use: Use, _caller: Caller
+    agent_id: AgentId, body: ScheduleRequest, response: Response, use: Use, caller: Caller
 ) -> ScheduleShape:
     """Give an agent a schedule."""
-    schedule = use.schedules.create(agent_id, body)
+    schedule = use.schedules.create(caller, agent_id, body)
     response.headers["Location"] = f"/api/v1/agent/{agent_id}/schedules/{schedule.id}"
     return _shape(use, schedule)
 
 
 @router.get("/agent/{agentId}/schedules/{scheduleId}", responses=problems(400, 401, 404))
-def read_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _caller: Caller) -> ScheduleShape:
+def read_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, caller: Caller) -> ScheduleShape:
     """One schedule."""
-    return _shape(use, use.schedules.get(agent_id, schedule_id))
+    return _shape(use, use.schedules.get(caller, agent_id, schedule_id))
 
 
 @router.put("/agent/{agentId}/schedules/{scheduleId}", responses=problems(400, 401, 404, 413, 415))
 def update_schedule(
-    agent_id: AgentId, schedule_id: ScheduleId, body: ScheduleRequest, use: Use, _caller: Caller
+    agent_id: AgentId, schedule_id: ScheduleId, body: ScheduleRequest, use: Use, caller: Caller
 ) -> ScheduleShape:
     """Change a schedule: what is not sent keeps its value. The past is never fired."""
-    return _shape(use, use.schedules.update(agent_id, schedule_id, body))
+    return _shape(use, use.schedules.update(caller, agent_id, schedule_id, body))
 
 
 @router.delete("/agent/{agentId}/schedules/{scheduleId}", status_code=204, responses=problems(400, 401, 404))
-def delete_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _caller: Caller) -> None:
+def delete_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, caller: Caller) -> None:
     """Take a schedule away; its runs stay."""
-    use.schedules.delete(agent_id, schedule_id)
+    use.schedules.delete(caller, agent_id, schedule_id)
 
 
 @router.post(
     "/agent/{agentId}/schedules/{scheduleId}/enable", status_code=204, responses=problems(400, 401, 404)
 )
-def enable_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _caller: Caller) -> None:
+def enable_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, caller: Caller) -> None:
     """Let a schedule fire again, from now on."""
-    use.schedules.switch(agent_id, schedule_id, on=True)
+    use.schedules.switch(caller, agent_id, schedule_id, on=True)
 
 
 @router.post(
     "/agent/{agentId}/schedules/{scheduleId}/disable", status_code=204, responses=problems(400, 401, 404)
 )
-def disable_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _caller: Caller) -> None:
+def disable_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, caller: Caller) -> None:
     """Keep a schedule from firing."""
-    use.schedules.switch(agent_id, schedule_id, on=False)
+    use.schedules.switch(caller, agent_id, schedule_id, on=False)
 
 
 @router.post(
@@ -80,7 +80,7 @@ def disable_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, _call
 )
 def run_schedule_now(agent_id: AgentId, schedule_id: ScheduleId, use: Use, caller: Caller) -> RunShape:
     """Start the agent now with the schedule's settings; its due times stay as they are."""
-    set_id = use.schedules.run_now(agent_id, schedule_id, caller.name)
+    set_id = use.schedules.run_now(caller, agent_id, schedule_id)
     return RunShape.of(use.runs.first_of_set(set_id), use.clock.now())
 
 
@@ -89,7 +89,7 @@ def list_fires(
     agent_id: AgentId,
     schedule_id: ScheduleId,
     use: Use,
-    _caller: Caller,
+    caller: Caller,
     paging: Paging,
     max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
     since: Annotated[Time | None, Query(alias="startDate")] = None,
@@ -98,19 +98,19 @@ def list_fires(
     ] = None,
 ) -> list[FireShape] | Page[FireShape]:
     """The fire ledger, newest first: every due time and what became of it."""
-    timezone = use.schedules.get(agent_id, schedule_id).timing.timezone
+    timezone = use.schedules.get(caller, agent_id, schedule_id).timing.timezone
     skip, limit = (paging.skip, paging.limit) if paging.asked else (0, max_records)
     found, total = use.schedules.fires(
-        agent_id, schedule_id, skip=skip, limit=limit, since=since, until=until
+        caller, agent_id, schedule_id, skip=skip, limit=limit, since=since, until=until
     )
     shapes = [FireShape.of(fire, timezone) for fire in found]
     return Page(items=shapes, total_record_count=total) if paging.asked else shapes
 
 
 @router.post("/schedules/preview", responses=problems(400, 401, 413, 415))
-def preview_schedule(body: PreviewRequest, use: Use, _caller: Caller) -> PreviewShape:
+def preview_schedule(body: PreviewRequest, use: Use, caller: Caller) -> PreviewShape:
     """The next fires of a schedule that need not exist; nothing is stored."""
-    text, fires = use.schedules.preview(body)
+    text, fires = use.schedules.preview(caller, body)
     return PreviewShape(local_schedule=text, fires=[PlannedFireShape.of(fire) for fire in fires])
 
 

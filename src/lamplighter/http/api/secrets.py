@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from lamplighter.http.api.access import Caller, Paging, Use, problems
+from lamplighter.http.api.access import Caller, Paging, SpaceQuery, Use, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.service.secrets import Secret, SecretRequest
 
@@ -45,9 +45,11 @@ class SecretShape(Shape):
 
 
 @router.get("/secrets", responses=problems(400, 401))
-def list_secrets(use: Use, _caller: Caller, paging: Paging) -> list[SecretShape] | Page[SecretShape]:
+def list_secrets(
+    use: Use, caller: Caller, paging: Paging, space_id: SpaceQuery = None
+) -> list[SecretShape] | Page[SecretShape]:
     """All secrets by name, without their values, and what refers to them."""
-    return paging.page([SecretShape.of(secret) for secret in use.secrets.every()])
+    return paging.page([SecretShape.of(secret) for secret in use.secrets.every(caller, space_id)])
 
 
 @router.put(
@@ -58,10 +60,15 @@ def list_secrets(use: Use, _caller: Caller, paging: Paging) -> list[SecretShape]
     },
 )
 def set_secret(
-    secret_name: SecretName, response: Response, use: Use, _caller: Caller, body: SecretRequest
+    secret_name: SecretName,
+    response: Response,
+    use: Use,
+    caller: Caller,
+    body: SecretRequest,
+    space_id: SpaceQuery = None,
 ) -> SecretShape:
     """Set a secret: 201 when it is new, 200 when its value was replaced. Its value is never shown."""
-    secret, is_new = use.secrets.put(secret_name, body)
+    secret, is_new = use.secrets.put(caller, secret_name, body, space_id)
     if is_new:
         response.status_code = 201
         response.headers["Location"] = f"/api/v1/secrets/{secret.name}"
@@ -69,6 +76,6 @@ def set_secret(
 
 
 @router.delete("/secrets/{secretName}", status_code=204, responses=problems(400, 401, 404, 409))
-def remove_secret(secret_name: SecretName, use: Use, _caller: Caller) -> None:
+def remove_secret(secret_name: SecretName, use: Use, caller: Caller, space_id: SpaceQuery = None) -> None:
     """Forget a secret; 409 while an enabled schedule refers to it."""
-    use.secrets.delete(secret_name)
+    use.secrets.delete(caller, secret_name, space_id)

@@ -449,6 +449,8 @@ class KeyShape(Shape):
     user_name: str
     description: str | None
     prefix: str
+    is_read_only: bool
+    space_id: int | None = Field(description="The one space that it is good for; null: all of its user")
     created: Time
     expires: Time
     revoked: Time | None
