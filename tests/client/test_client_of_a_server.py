@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from uuid import uuid4
 
 import pytest
 
@@ -33,7 +34,7 @@ def bundle() -> io.BytesIO:
 
 async def test_an_agent_is_created_run_and_read(connect: Connect, server: RunningServer) -> None:
     async with connect(server.url, KEY) as api:
-        agent = await api.create_agent(bundle(), {"name": "counter"})
+        agent = await api.create_agent(bundle(), {"name": f"counter {uuid4()}"})
         run = await api.start(agent["id"], {"inputParameters": '{"count": 2}'})
         lines = [line async for line in api.follow_log(agent["id"], run["id"])]
         assert "the first line" in lines
@@ -50,13 +51,13 @@ async def test_an_agent_is_created_run_and_read(connect: Connect, server: Runnin
 
 async def test_a_synchronous_start_answers_the_records(connect: Connect, server: RunningServer) -> None:
     async with connect(server.url, KEY) as api:
-        agent = await api.create_agent(bundle(), {"name": "at once"})
+        agent = await api.create_agent(bundle(), {"name": f"at once {uuid4()}"})
         assert [record["number"] for record in await api.records_of_start(agent["id"])] == [0, 1, 2]
 
 
 async def test_a_schedule_is_made_changed_and_taken_away(connect: Connect, server: RunningServer) -> None:
     async with connect(server.url, KEY) as api:
-        agent = await api.create_agent(bundle(), {"name": "scheduled"})
+        agent = await api.create_agent(bundle(), {"name": f"scheduled {uuid4()}"})
         made = await api.create_schedule(agent["id"], {"name": "daily", "cronExpression": "0 9 * * *"})
         await api.switch_schedule(agent["id"], made["id"], on=False)
         changed = await api.update_schedule(agent["id"], made["id"], {"name": "weekly"})

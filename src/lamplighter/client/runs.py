@@ -161,18 +161,18 @@ class AsyncRunRoutes(AsyncRoutes):
         place = _Place()
         while True:
             try:
-                async for line in self._log_events(agent_id, run_id, place):
-                    if line is None:
-                        return
+                async for line in self._log_lines(agent_id, run_id, place):
                     yield line
             except (CannotConnect, ApiError) as problem:
                 if problem.status not in (502, 503, 504) or not place.connected or place.tries >= _RECONNECTS:
                     raise
+            if place.has_ended:
+                return
             place.tries += 1
             await asyncio.sleep(1)  # the server is being restarted; nothing tells when it is back
 
-    async def _log_events(self, agent_id: int, run_id: int, place: "_Place") -> AsyncIterator[str | None]:
-        """The lines after ``place``, which is moved on; None when the run has ended."""
+    async def _log_lines(self, agent_id: int, run_id: int, place: "_Place") -> AsyncIterator[str]:
+        """The lines after ``place``, which is moved on."""
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": place.last} if place.last else {})
         path = f"/api/v1/agent/{agent_id}/run/{run_id}/log?follow=true"
         more: dict[str, Any] = {"headers": headers, "timeout": _FOLLOW_PATIENCE}
@@ -182,7 +182,10 @@ class AsyncRunRoutes(AsyncRoutes):
             async for block in answer.aiter_bytes():
                 for event in events.feed(block):
                     place.last = event.identity or place.last
-                    yield None if event.name == "end" else event.data
+                    if event.name == "end":
+                        place.has_ended = True
+                        return
+                    yield event.data
 
     async def records(self, agent_id: int, run_id: int) -> AsyncIterator[dict[str, Any]]:
         """The records of a run, read as they come; those so far while the run goes."""
@@ -223,3 +226,4 @@ class _Place:
     connected: bool = False
     last: str | None = None
     tries: int = 0
+    has_ended: bool = False

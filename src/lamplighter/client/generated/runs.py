@@ -82,18 +82,17 @@ class RunRoutes(Routes):
         place = _Place()
         while True:
             try:
-                for line in self._log_events(agent_id, run_id, place):
-                    if line is None:
-                        return
-                    yield line
+                yield from self._log_lines(agent_id, run_id, place)
             except (CannotConnect, ApiError) as problem:
                 if problem.status not in (502, 503, 504) or not place.connected or place.tries >= _RECONNECTS:
                     raise
+            if place.has_ended:
+                return
             place.tries += 1
             time.sleep(1)  # the server is being restarted; nothing tells when it is back
 
-    def _log_events(self, agent_id: int, run_id: int, place: "_Place") -> Iterator[str | None]:
-        """The lines after ``place``, which is moved on; None when the run has ended."""
+    def _log_lines(self, agent_id: int, run_id: int, place: "_Place") -> Iterator[str]:
+        """The lines after ``place``, which is moved on."""
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": place.last} if place.last else {})
         path = f"/api/v1/agent/{agent_id}/run/{run_id}/log?follow=true"
         more: dict[str, Any] = {"headers": headers, "timeout": _FOLLOW_PATIENCE}
@@ -103,7 +102,10 @@ class RunRoutes(Routes):
             for block in answer.iter_bytes():
                 for event in events.feed(block):
                     place.last = event.identity or place.last
-                    yield None if event.name == "end" else event.data
+                    if event.name == "end":
+                        place.has_ended = True
+                        return
+                    yield event.data
 
     def records(self, agent_id: int, run_id: int) -> Iterator[dict[str, Any]]:
         """The records of a run, read as they come; those so far while the run goes."""
