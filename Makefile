@@ -23,6 +23,9 @@ check: $(VENV)/.dev-ready  ## lint, format, types, import boundaries
 docs: $(VENV)/.dev-ready  ## write the generated references anew
 	$(BIN)/python docs/generate.py
 
+client: $(VENV)/.dev-ready  ## write the client that waits from the asynchronous one
+	$(BIN)/python tools/generate_client.py
+
 bench: $(VENV)/.dev-ready  ## the benchmarks; they print ratios and assert nothing
 	$(BIN)/python benchmarks/fire_times.py
 	$(BIN)/python benchmarks/burst.py
@@ -46,4 +49,4 @@ $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,notifications,parquet,postgresql,s3,dev]'
 	@touch $@ $(VENV)/.demo-ready
 
-.PHONY: help demo test check docs bench clean
+.PHONY: help demo test check docs client bench clean

@@ -151,7 +151,9 @@ def _key(client: Client, url: str) -> Check:
 
 def _expiry(client: Client, key: str, source: str) -> Check:
     try:
-        known = [one for one in client.api_keys() if key.startswith(one["prefix"]) and one["revoked"] is None]
+        known = [
+            one for one in client.api_keys.every() if key.startswith(one["prefix"]) and one["revoked"] is None
+        ]
     except ApiError:  # only administrators may look
         known = []
     left = [int((read(one["expires"]) - SystemClock().now()).total_seconds()) for one in known]

@@ -7,7 +7,7 @@ import typer
 from lamplighter.cli.output import as_json, hint, say, table
 from lamplighter.cli.session import Json, Yes, confirm, connect, the_group
 from lamplighter.cli.times import shown
-from lamplighter.client.groups import Server
+from lamplighter.client.server_groups import Server
 from lamplighter.errors import InvalidInput
 
 app = typer.Typer()

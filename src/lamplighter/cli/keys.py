@@ -32,7 +32,7 @@ def create(
 ) -> None:
     """Make an API key. It is shown once."""
     with connect() as client:
-        made = client.create_key(description, None if expires is None else _expiry(expires))
+        made = client.api_keys.create(description, None if expires is None else _expiry(expires))
     if json:
         as_json(made)
         return
@@ -53,7 +53,7 @@ def _expiry(text: str) -> str:
 def list_(json: Json = False) -> None:
     """Show all API keys, without the keys themselves."""
     with connect() as client:
-        keys = client.api_keys()
+        keys = client.api_keys.every()
     if json:
         as_json(keys)
         return
@@ -85,10 +85,10 @@ def revoke(
 ) -> None:
     """Revoke an API key; it ends at once."""
     with connect() as client:
-        known = next((one for one in client.api_keys() if one["id"] == key), None)
+        known = next((one for one in client.api_keys.every() if one["id"] == key), None)
         if known is None:
             raise NotFound(f"there is no API key {key}; `lamplighter key list` shows what there is")
         name = f"key {key} ({known['prefix']}…, {known['description'] or 'no description'})"
         confirm(f"Revoke {name}?", yes=yes)
-        client.revoke_key(key)
+        client.api_keys.revoke(key)
     say(f"{name[0].upper()}{name[1:]} is revoked.")

@@ -10,7 +10,7 @@ import typer
 from lamplighter.cli.output import as_json, facts, hint, on_terminal, say, size, table
 from lamplighter.cli.session import Json, Yes, confirm, connect, keep_said, quoted, the_pool
 from lamplighter.cli.times import read, shown
-from lamplighter.client.proxies import Proxy, ProxyPool
+from lamplighter.client.proxy_pools import Proxy, ProxyPool
 from lamplighter.clock import SystemClock
 from lamplighter.errors import InvalidInput
 

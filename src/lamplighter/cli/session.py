@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from lamplighter.client import Agent, Client, Run, Schedule, is_local
-from lamplighter.client.groups import ServerGroup
-from lamplighter.client.proxies import ProxyPool, ProxyPoolSums
+from lamplighter.client.proxy_pools import ProxyPool, ProxyPoolSums
+from lamplighter.client.server_groups import ServerGroup
 from lamplighter.errors import InvalidInput, NotFound
 
 DEFAULT_URL = "http://127.0.0.1:8080"

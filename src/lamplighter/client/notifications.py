@@ -1,7 +1,9 @@
-"""The part of the client that is about notifications."""
+"""Notifications."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, cast
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from lamplighter.client.sending import AsyncRoutes
 
 
 class Notification(TypedDict):
@@ -47,38 +49,40 @@ class NotificationTest(TypedDict):
     error: str | None
 
 
-class Notifications:
-    """Requests about notifications; ``call`` is the client's."""
+class _Messages(TypedDict):
+    items: list[NotificationMessage]
+    totalRecordCount: int
 
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
 
-    def every(self) -> list[Notification]:
+class AsyncNotifications(AsyncRoutes):
+    """The routes of notifications: ``client.notifications``."""
+
+    async def every(self) -> list[Notification]:
         """All notifications, oldest first."""
-        return cast(list[Notification], self._call("GET", "/notifications"))
+        return await self._ask(list[Notification], "GET", "/notifications")
 
-    def get(self, notification_id: int) -> Notification:
+    async def get(self, notification_id: int) -> Notification:
         """One notification."""
-        return cast(Notification, self._call("GET", f"/notifications/{notification_id}"))
+        return await self._ask(Notification, "GET", f"/notifications/{notification_id}")
 
-    def create(self, body: Mapping[str, Any]) -> Notification:
+    async def create(self, body: Mapping[str, Any]) -> Notification:
         """Make a notification."""
-        return cast(Notification, self._call("POST", "/notifications", json=body))
+        return await self._ask(Notification, "POST", "/notifications", json=body)
 
-    def update(self, notification_id: int, body: Mapping[str, Any]) -> Notification:
+    async def update(self, notification_id: int, body: Mapping[str, Any]) -> Notification:
         """Change a notification; what is not given keeps its value."""
-        return cast(Notification, self._call("PUT", f"/notifications/{notification_id}", json=body))
+        return await self._ask(Notification, "PUT", f"/notifications/{notification_id}", json=body)
 
-    def delete(self, notification_id: int) -> None:
+    async def delete(self, notification_id: int) -> None:
         """Take a notification away, with its messages."""
-        self._call("DELETE", f"/notifications/{notification_id}")
+        await self._tell("DELETE", f"/notifications/{notification_id}")
 
-    def test(self, notification_id: int) -> NotificationTest:
+    async def test(self, notification_id: int) -> NotificationTest:
         """Send a test message to each target now."""
-        return cast(NotificationTest, self._call("POST", f"/notifications/{notification_id}/test"))
+        return await self._ask(NotificationTest, "POST", f"/notifications/{notification_id}/test")
 
-    def messages(self, notification_id: int, limit: int = 50) -> list[NotificationMessage]:
+    async def messages(self, notification_id: int, limit: int = 50) -> list[NotificationMessage]:
         """The newest messages, newest first."""
         page = {"pageIndex": 1, "recordsPerPage": limit}
-        answer = self._call("GET", f"/notifications/{notification_id}/messages", params=page)
-        return cast(list[NotificationMessage], answer["items"])
+        path = f"/notifications/{notification_id}/messages"
+        return (await self._ask(_Messages, "GET", path, params=page))["items"]

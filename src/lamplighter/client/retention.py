@@ -1,7 +1,9 @@
 """How long runs, logs and files are kept."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, cast
+from collections.abc import Mapping
+from typing import TypedDict
+
+from lamplighter.client.sending import AsyncRoutes
 
 
 class Limits(TypedDict):
@@ -28,28 +30,25 @@ class AgentRetention(Limits):
     effective: Limits
 
 
-class Retention:
-    """The routes of retention, over the client's ``call``."""
+class AsyncRetention(AsyncRoutes):
+    """The routes of retention: ``client.retention``."""
 
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
-
-    def of_space(self) -> SpaceRetention:
+    async def of_space(self) -> SpaceRetention:
         """The limits of the first space."""
-        return cast(SpaceRetention, self._call("GET", "/retention"))
+        return await self._ask(SpaceRetention, "GET", "/retention")
 
-    def set_of_space(self, limits: Mapping[str, int | None]) -> SpaceRetention:
+    async def set_of_space(self, limits: Mapping[str, int | None]) -> SpaceRetention:
         """Replace all limits of the first space."""
-        return cast(SpaceRetention, self._call("PUT", "/retention", json=dict(limits)))
+        return await self._ask(SpaceRetention, "PUT", "/retention", json=dict(limits))
 
-    def of_agent(self, agent_id: int) -> AgentRetention:
+    async def of_agent(self, agent_id: int) -> AgentRetention:
         """The limits of an agent."""
-        return cast(AgentRetention, self._call("GET", f"/agent/{agent_id}/retention"))
+        return await self._ask(AgentRetention, "GET", f"/agent/{agent_id}/retention")
 
-    def set_of_agent(self, agent_id: int, limits: Mapping[str, int | None]) -> AgentRetention:
+    async def set_of_agent(self, agent_id: int, limits: Mapping[str, int | None]) -> AgentRetention:
         """Replace all limits of an agent."""
-        return cast(AgentRetention, self._call("PUT", f"/agent/{agent_id}/retention", json=dict(limits)))
+        return await self._ask(AgentRetention, "PUT", f"/agent/{agent_id}/retention", json=dict(limits))
 
-    def clear_of_agent(self, agent_id: int) -> None:
+    async def clear_of_agent(self, agent_id: int) -> None:
         """Take the limits of an agent away."""
-        self._call("DELETE", f"/agent/{agent_id}/retention")
+        await self._tell("DELETE", f"/agent/{agent_id}/retention")

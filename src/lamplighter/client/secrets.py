@@ -1,8 +1,9 @@
-"""Secrets over the HTTP API. Values go in and never come out."""
+"""Secrets. Values go in and never come out."""
 
-from collections.abc import Callable
-from typing import Any, TypedDict, cast
+from typing import TypedDict
 from urllib.parse import quote
+
+from lamplighter.client.sending import AsyncRoutes
 
 
 class SecretUse(TypedDict):
@@ -23,23 +24,20 @@ class Secret(TypedDict):
     usedBy: list[SecretUse]
 
 
-class Secrets:
-    """The secrets of a server; ``call`` makes one request and returns its JSON answer."""
+class AsyncSecrets(AsyncRoutes):
+    """The routes of secrets: ``client.secrets``."""
 
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
-
-    def every(self) -> list[Secret]:
+    async def every(self) -> list[Secret]:
         """All secrets by name, without their values."""
-        return cast(list[Secret], self._call("GET", "/secrets"))
+        return await self._ask(list[Secret], "GET", "/secrets")
 
-    def put(self, name: str, value: str) -> Secret:
+    async def put(self, name: str, value: str) -> Secret:
         """Set a secret, new or in the place of the value before."""
-        return cast(Secret, self._call("PUT", _path(name), json={"value": value}))
+        return await self._ask(Secret, "PUT", _path(name), json={"value": value})
 
-    def remove(self, name: str) -> None:
+    async def remove(self, name: str) -> None:
         """Forget a secret."""
-        self._call("DELETE", _path(name))
+        await self._tell("DELETE", _path(name))
 
 
 def _path(name: str) -> str:

@@ -1,7 +1,9 @@
 """Proxy pools."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, cast
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from lamplighter.client.sending import AsyncRoutes
 
 
 class HostHealth(TypedDict):
@@ -64,36 +66,33 @@ class ProxyCheck(TypedDict):
     error: str | None
 
 
-class ProxyPools:
-    """The routes of proxy pools, over the client's ``call``."""
+class AsyncProxyPools(AsyncRoutes):
+    """The routes of proxy pools: ``client.proxy_pools``."""
 
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
-
-    def every(self) -> list[ProxyPoolSums]:
+    async def every(self) -> list[ProxyPoolSums]:
         """All pools by name."""
-        return cast(list[ProxyPoolSums], self._call("GET", "/proxy-pools"))
+        return await self._ask(list[ProxyPoolSums], "GET", "/proxy-pools")
 
-    def get(self, pool_id: int) -> ProxyPool:
+    async def get(self, pool_id: int) -> ProxyPool:
         """One pool with its proxies."""
-        return cast(ProxyPool, self._call("GET", f"/proxy-pools/{pool_id}"))
+        return await self._ask(ProxyPool, "GET", f"/proxy-pools/{pool_id}")
 
-    def create(self, body: Mapping[str, Any]) -> ProxyPool:
+    async def create(self, body: Mapping[str, Any]) -> ProxyPool:
         """Make a pool: ``name``, ``proxies`` and ``rotation``."""
-        return cast(ProxyPool, self._call("POST", "/proxy-pools", json=body))
+        return await self._ask(ProxyPool, "POST", "/proxy-pools", json=body)
 
-    def update(self, pool_id: int, body: Mapping[str, Any]) -> ProxyPool:
+    async def update(self, pool_id: int, body: Mapping[str, Any]) -> ProxyPool:
         """Change a pool; what is not given keeps its value, and ``proxies`` is the whole list."""
-        return cast(ProxyPool, self._call("PUT", f"/proxy-pools/{pool_id}", json=body))
+        return await self._ask(ProxyPool, "PUT", f"/proxy-pools/{pool_id}", json=body)
 
-    def delete(self, pool_id: int) -> None:
+    async def delete(self, pool_id: int) -> None:
         """Delete a pool that nothing uses."""
-        self._call("DELETE", f"/proxy-pools/{pool_id}")
+        await self._tell("DELETE", f"/proxy-pools/{pool_id}")
 
-    def check(self, pool_id: int, url: str | None = None) -> list[ProxyCheck]:
+    async def check(self, pool_id: int, url: str | None = None) -> list[ProxyCheck]:
         """Connect with each proxy of a pool, and with the site of ``url`` through it."""
         body = None if url is None else {"url": url}
         # Proxies that do not answer take their time, and a pool may have a thousand of them.
-        return cast(
-            list[ProxyCheck], self._call("POST", f"/proxy-pools/{pool_id}/check", json=body, timeout=300)
+        return await self._ask(
+            list[ProxyCheck], "POST", f"/proxy-pools/{pool_id}/check", json=body, timeout=300
         )

@@ -1,0 +1,1 @@
+"""The client that waits, made by `make client`. Do not edit."""

@@ -1,0 +1,34 @@
+"""Made from client/server_groups.py by `make client`. Do not edit."""
+
+from lamplighter.client.generated.sending import Routes
+from lamplighter.client.server_groups import Server, ServerGroup
+
+
+class ServerGroups(Routes):
+    """The routes of server groups: ``client.server_groups``."""
+
+    def every(self) -> list[ServerGroup]:
+        """All groups by name."""
+        return self._ask(list[ServerGroup], "GET", "/server-groups")
+
+    def get(self, group_id: int) -> ServerGroup:
+        """One group."""
+        return self._ask(ServerGroup, "GET", f"/server-groups/{group_id}")
+
+    def create(self, name: str, description: str | None = None) -> ServerGroup:
+        """Make a group."""
+        body = {"name": name, "description": description}
+        return self._ask(ServerGroup, "POST", "/server-groups", json=body)
+
+    def update(self, group_id: int, name: str, description: str | None) -> ServerGroup:
+        """Replace the name and description of a group."""
+        body = {"name": name, "description": description}
+        return self._ask(ServerGroup, "PUT", f"/server-groups/{group_id}", json=body)
+
+    def delete(self, group_id: int) -> None:
+        """Take a group away that nothing uses."""
+        self._tell("DELETE", f"/server-groups/{group_id}")
+
+    def servers(self) -> list[Server]:
+        """The servers ever seen, by name."""
+        return self._ask(list[Server], "GET", "/servers")

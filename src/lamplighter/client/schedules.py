@@ -1,0 +1,131 @@
+"""Schedules, their due times and what became of them."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from lamplighter.client.runs import Run
+from lamplighter.client.sending import AsyncRoutes
+
+
+class Schedule(TypedDict):
+    """A schedule; ``configId`` is its agent."""
+
+    id: int
+    configId: int
+    name: str
+    cronExpression: str | None
+    localSchedule: str
+    timezone: str
+    nextRunTime: str | None
+    startTime: str | None
+    endTime: str | None
+    scheduleType: int
+    isEnabled: bool
+    runEveryCount: int | None
+    runEveryPeriod: int | None
+    inputParameters: str | None
+    parallelism: int
+    parallelMaxConcurrency: int | None
+    parallelExport: str
+    proxyPoolId: int | None
+    logLevel: str
+    logMode: str
+    isExclusive: bool
+    isWaitOnFailure: bool
+    jitterSeconds: int
+    catchUp: str
+    catchUpWindowSeconds: int
+    maxRetries: int | None
+    retryDelaySeconds: int | None
+    timeoutSeconds: int | None
+    priority: int
+    dstGap: str
+    dstOverlap: str
+    excludedDates: list[str]
+    problem: str | None
+    warnings: list[str]
+    serverGroupId: int | None
+    created: str
+    updated: str
+
+
+class PlannedFire(TypedDict):
+    """A fire that is to come."""
+
+    time: str
+    localTime: str
+    utcOffset: str
+    note: str | None
+
+
+class Preview(TypedDict):
+    """The text of a schedule and its next fires."""
+
+    localSchedule: str
+    fires: list[PlannedFire]
+
+
+class Fire(TypedDict):
+    """A row of the fire ledger: ``count`` due times and what became of them."""
+
+    id: int
+    scheduleId: int
+    dueTime: str
+    lastDueTime: str
+    localTime: str
+    count: int
+    outcome: str
+    reason: str
+    decided: str
+    runIds: list[int]
+
+
+class AsyncScheduleRoutes(AsyncRoutes):
+    """The routes of schedules, which are methods of the client itself."""
+
+    async def schedules(self, agent_id: int) -> list[Schedule]:
+        """The schedules of an agent."""
+        return await self._ask(list[Schedule], "GET", f"/agent/{agent_id}/schedules")
+
+    async def schedule(self, agent_id: int, schedule_id: int) -> Schedule:
+        """One schedule."""
+        return await self._ask(Schedule, "GET", f"/agent/{agent_id}/schedules/{schedule_id}")
+
+    async def create_schedule(self, agent_id: int, body: Mapping[str, Any]) -> Schedule:
+        """Give an agent a schedule."""
+        return await self._ask(Schedule, "POST", f"/agent/{agent_id}/schedules", json=body)
+
+    async def update_schedule(self, agent_id: int, schedule_id: int, body: Mapping[str, Any]) -> Schedule:
+        """Change a schedule; ``name`` must be given, whatever else is not keeps its value."""
+        return await self._ask(Schedule, "PUT", f"/agent/{agent_id}/schedules/{schedule_id}", json=body)
+
+    async def delete_schedule(self, agent_id: int, schedule_id: int) -> None:
+        """Take a schedule away; its runs stay."""
+        await self._tell("DELETE", f"/agent/{agent_id}/schedules/{schedule_id}")
+
+    async def switch_schedule(self, agent_id: int, schedule_id: int, *, on: bool) -> None:
+        """Enable or disable a schedule."""
+        await self._tell("POST", f"/agent/{agent_id}/schedules/{schedule_id}/{'enable' if on else 'disable'}")
+
+    async def run_schedule(self, agent_id: int, schedule_id: int) -> Run:
+        """Start the agent now with the schedule's settings."""
+        return await self._ask(Run, "POST", f"/agent/{agent_id}/schedules/{schedule_id}/run")
+
+    async def fires(
+        self,
+        agent_id: int,
+        schedule_id: int,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int = 50,
+    ) -> list[Fire]:
+        """The fire ledger, newest first; ``since`` and ``until`` are ISO times that bound the due times."""
+        asked = {"startDate": since, "endDate": until, "maxRecords": limit}
+        params = {name: value for name, value in asked.items() if value is not None}
+        path = f"/agent/{agent_id}/schedules/{schedule_id}/fires"
+        return await self._ask(list[Fire], "GET", path, params=params)
+
+    async def preview(self, body: Mapping[str, Any]) -> Preview:
+        """The next fires of a schedule that need not exist."""
+        return await self._ask(Preview, "POST", "/schedules/preview", json=body)
