@@ -43,6 +43,7 @@ _TITLES = {
     "spaces": "Spaces and their members",
     "users": "Users",
     "api keys": "API keys",
+    "tokens": "Tokens",
     "audit log": "Audit log",
     "health": "Whether the server works",
 }

@@ -14,6 +14,28 @@ def _default_concurrency() -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenIdSettings:
+    """The OpenID Connect issuer whose tokens are taken, and the audience that they must name."""
+
+    issuer: str
+    audience: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "OpenIdSettings | None":
+        """The issuer of the environment, or None; InvalidInput when only half of it is there."""
+        names = ("LAMPLIGHTER_OIDC_ISSUER", "LAMPLIGHTER_OIDC_AUDIENCE")
+        issuer, audience = (environment.get(name) or "" for name in names)
+        if not issuer and not audience:
+            return None
+        for name, value in zip(names, (issuer, audience), strict=True):
+            if not value:
+                raise InvalidInput.of(name, "is needed too: an issuer and an audience go together")
+        if not issuer.startswith(("https://", "http://127.0.0.1", "http://[::1]", "http://localhost")):
+            raise InvalidInput.of(names[0], "must begin with https:// (http:// only on this machine)")
+        return cls(issuer, audience)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How one server is set up. ``port`` 0 picks a free one; ``groups`` are the names of those it serves."""
 
@@ -25,6 +47,7 @@ class Settings:
     stop_grace: timedelta = timedelta(seconds=30)
     bootstrap_key: str | None = field(default=None, repr=False)
     json_logs: bool = False
+    oidc: "OpenIdSettings | None" = None
 
     @classmethod
     def read(
@@ -51,6 +74,7 @@ class Settings:
             stop_grace=timedelta(seconds=grace),
             bootstrap_key=environment.get("LAMPLIGHTER_BOOTSTRAP_KEY") or None,
             json_logs=style == "json",
+            oidc=OpenIdSettings.read(environment),
         )
 
 

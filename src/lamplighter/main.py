@@ -41,12 +41,14 @@ from lamplighter.service.health import Health
 from lamplighter.service.identity import Identity
 from lamplighter.service.keys import Keys
 from lamplighter.service.notifications import Notifications
+from lamplighter.service.openid import OpenIdIssuer
 from lamplighter.service.proxies import ProxyPools
 from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
 from lamplighter.service.secrets import Secrets
 from lamplighter.service.spaces import Spaces
+from lamplighter.service.tokens import TokenSigner
 from lamplighter.service.users import Users
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
@@ -77,7 +79,10 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     migrate(db)
     files = Files(settings.data)
     files.empty_trash()
-    identity = Identity(db, clock)
+    secret = _secret(settings.data)
+    oidc = settings.oidc
+    issuer = None if oidc is None else OpenIdIssuer(oidc.issuer, oidc.audience, clock)
+    identity = Identity(db, clock, TokenSigner(secret), issuer)
     new_key = identity.set_up(
         settings.bootstrap_key, lambda key: write_whole(settings.data / "admin.key", f"{key}\n".encode())
     )
@@ -100,7 +105,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         engine.wake()
         pool.wake()
 
-    runs = Runs(db, clock, files, vault, _secret(settings.data), pool.wake)
+    runs = Runs(db, clock, files, vault, secret, pool.wake)
     services = Services(
         agents=Agents(db, clock, files),
         schedules=Schedules(db, clock, wake_all),

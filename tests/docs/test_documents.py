@@ -24,6 +24,7 @@ from lamplighter.manifest import Manifest, read_manifest
 from lamplighter.service.requests import (
     AgentRequest,
     KeyRequest,
+    PasswordRequest,
     PreviewRequest,
     Request,
     ScheduleRequest,
@@ -255,8 +256,12 @@ def test_every_option_in_running_text_is_one_of_some_command(name: str) -> None:
 # --- requests ---
 
 
+def address_of(words: list[str]) -> str:
+    return next(word for word in words if word.startswith(("http://", "$LAMPLIGHTER_URL")))
+
+
 CURLS = [
-    pytest.param(words, id=f"{named(path)}: {next(word for word in words if '/api/' in word)}")
+    pytest.param(words, id=f"{named(path)}: {address_of(words)}")
     for path in DOCUMENTS
     for words in shell_commands(path)
     if words[:1] == ["curl"]
@@ -268,6 +273,7 @@ BODIES: dict[str, type[Request]] = {
     r"/schedules/preview": PreviewRequest,
     r"/secrets/\w+": SecretRequest,
     r"/api-keys": KeyRequest,
+    r"/users/\d+/password": PasswordRequest,
 }
 
 
@@ -276,14 +282,13 @@ def option(words: list[str], name: str) -> str | None:
 
 
 def path_of(words: list[str]) -> str:
-    address = next(word for word in words if "/api/" in word)
-    return "/api/" + address.partition("/api/")[2].partition("?")[0]
+    return "/" + address_of(words).removeprefix("http://").partition("/")[2].partition("?")[0]
 
 
 @pytest.mark.parametrize("words", CURLS)
 def test_every_request_in_the_documents_has_a_route(words: list[str]) -> None:
     paths = create_app(cast(Services, None)).openapi()["paths"]
-    method = (option(words, "-X") or "GET").lower()
+    method = (option(words, "-X") or ("POST" if "-d" in words else "GET")).lower()
     found = [
         path
         for path, operations in paths.items()
@@ -292,7 +297,7 @@ def test_every_request_in_the_documents_has_a_route(words: list[str]) -> None:
     assert found, f"{method} {path_of(words)}"
 
 
-@pytest.mark.parametrize("words", [one for one in CURLS if "-d" in cast(list[str], one.values[0])])
+@pytest.mark.parametrize("words", [one for one in CURLS if "application/json" in str(one.values[0])])
 def test_every_body_in_the_documents_is_accepted(words: list[str]) -> None:
     path = path_of(words).removeprefix("/api/v1")
     [kind] = [kind for pattern, kind in BODIES.items() if re.fullmatch(pattern, path)]

@@ -85,6 +85,9 @@ NEEDS = {
     "readUser": "anyone",
     "updateUser": "admin",
     "deleteUser": "admin",
+    "setPassword": "admin",
+    "signOut": "admin",
+    "createToken": "nobody",
     "listSpaces": "anyone",
     "searchSpace": "anyone",
     "createSpace": "admin",
@@ -113,6 +116,7 @@ BODIES: Mapping[str, Any] = {
     "createUser": {"name": "u"},
     "createSpace": {"name": "s"},
     "setMember": {"role": "viewer"},
+    "setPassword": {"password": "long enough"},
 }
 QUERIES = {"searchAgents": "query=x", "searchSpace": "name=nowhere", "serveFile": "expires=1&signature=x"}
 # The space is said in the query, or in the body.

@@ -83,7 +83,7 @@ def test_every_address_of_the_api_needs_credentials(server: RunningServer) -> No
             if answer.status_code != 401:
                 open_addresses.add(path)
 
-    assert open_addresses == {"/health/live", "/health/ready", "/api/v1/download/{fileId}"}
+    assert open_addresses == {"/health/live", "/health/ready", "/api/v1/download/{fileId}", "/oauth/token"}
 
 
 def test_health_needs_no_credentials(server: RunningServer) -> None:

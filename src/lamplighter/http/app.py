@@ -40,6 +40,7 @@ from lamplighter.http.api import (
     schedules,
     secrets,
     spaces,
+    tokens,
     users,
 )
 from lamplighter.http.api.access import Services
@@ -52,6 +53,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _PROBLEM = "application/problem+json"
+_SCHEMES = 'ApiKey realm="lamplighter", Bearer realm="lamplighter"'
 _NOTHING_FROM_ELSEWHERE = "default-src 'none'; style-src 'unsafe-inline'"
 _WITH_LOCATION = ("201", "302")
 _MOST_BYTES = 2 * 1024**2
@@ -91,6 +93,9 @@ def create_app(services: Services) -> FastAPI:
     ):
         app.include_router(routes.router, prefix="/api/v1")
     app.include_router(runs.downloads, prefix="/api/v1")
+    app.include_router(tokens.router)
+    # Where a client looks that puts the base path before every address.
+    app.include_router(tokens.router, prefix="/api/v1", include_in_schema=False)
     app.include_router(health.router)
     app.add_exception_handler(LamplighterError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -111,7 +116,7 @@ def _docs(request: Request) -> HTMLResponse:
 
 def _answer(request: Request, error: LamplighterError) -> JSONResponse:
     problem = Problem.of(error, request.url.path)
-    headers = {"WWW-Authenticate": 'ApiKey realm="lamplighter"'} if error.status == 401 else None
+    headers = {"WWW-Authenticate": _SCHEMES} if error.status == 401 else None
     return JSONResponse(
         problem.model_dump(by_alias=True, exclude_none=True),
         status_code=error.status,

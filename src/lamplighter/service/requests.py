@@ -318,3 +318,12 @@ class MemberRequest(Request):
     """What a member may do in a space."""
 
     role: Annotated[Role, BeforeValidator(choose(Role))]
+
+
+class PasswordRequest(Request):
+    """A password to set; oneself says the current one, too."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    password: Annotated[StrictStr, Field(min_length=10, max_length=1000, repr=False), Clean]
+    current_password: Annotated[StrictStr, Clean] | None = Field(None, max_length=1000, repr=False)

@@ -5,9 +5,9 @@ import sqlalchemy as sa
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotFound
 from lamplighter.model import Actor, Role, User
-from lamplighter.service import audit
+from lamplighter.service import audit, passwords
 from lamplighter.service.access import require_admin
-from lamplighter.service.requests import UserRequest
+from lamplighter.service.requests import PasswordRequest, UserRequest
 from lamplighter.store import keys, users
 from lamplighter.store.database import Database
 
@@ -74,6 +74,31 @@ class Users:
             audit.note(c, actor, now, "user.update", kind="user", id=user_id, name=new.name, changes=changes)
             return new
 
+    def set_password(self, actor: Actor, user_id: int, request: PasswordRequest) -> None:
+        """Give a user a password; all tokens end. Oneself says the current one; administrators need not."""
+        _require_own_or_admin(actor, user_id)
+        user = self.get(actor, user_id)
+        with self._db.read() as c:
+            known = users.password_hash(c, user_id)
+        if user_id == actor.user_id and known is not None:
+            given = request.current_password
+            if given is None or not passwords.fits(given, known):
+                raise InvalidInput.of("currentPassword", "must be the password that you have now")
+        made = passwords.hash_of(request.password)
+        with self._db.write() as c:
+            now = self._clock.now()
+            users.update(c, user_id, {"password_hash": made, "tokens_since": now, "updated": now})
+            audit.note(c, actor, now, "user.password", kind="user", id=user_id, name=user.name)
+
+    def sign_out(self, actor: Actor, user_id: int) -> None:
+        """End all tokens of a user: oneself, or by an administrator anyone. API keys stay."""
+        _require_own_or_admin(actor, user_id)
+        user = self.get(actor, user_id)
+        with self._db.write() as c:
+            now = self._clock.now()
+            users.update(c, user_id, {"tokens_since": now})
+            audit.note(c, actor, now, "user.signOut", kind="user", id=user_id, name=user.name)
+
     def delete(self, actor: Actor, user_id: int) -> None:
         """Take a user away with the memberships and keys; what it made stays. Conflict: the last administrator."""
         require_admin(actor)
@@ -84,6 +109,12 @@ class Users:
             keys.revoke_of_user(c, user_id, now)
             users.delete(c, user, now)
             audit.note(c, actor, now, "user.delete", kind="user", id=user_id, name=user.name)
+
+
+def _require_own_or_admin(actor: Actor, user_id: int) -> None:
+    """Raise NotAllowed unless it is the caller itself, with credentials without limits, or an administrator."""
+    if user_id != actor.user_id or actor.only_space is not None or actor.is_read_only:
+        require_admin(actor)
 
 
 def _user_or_404(c: sa.Connection, user_id: int) -> User:

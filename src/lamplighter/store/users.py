@@ -48,6 +48,22 @@ def every(c: sa.Connection) -> list[User]:
     return [_user(row) for row in c.execute(_select().order_by(users.c.name)).mappings()]
 
 
+def password_hash(c: sa.Connection, user_id: int) -> str | None:
+    """The hash of a user's password, or None."""
+    return c.execute(sa.select(users.c.password_hash).where(users.c.id == user_id)).scalar_one_or_none()
+
+
+def tokens_since(c: sa.Connection, user_id: int) -> datetime | None:
+    """Since when the tokens of a user count; older ones were signed out."""
+    return c.execute(sa.select(users.c.tokens_since).where(users.c.id == user_id)).scalar_one_or_none()
+
+
+def of_subject(c: sa.Connection, issuer: str, subject: str) -> int | None:
+    """The user that an issuer knows so, or None."""
+    query = sa.select(users.c.id).where(users.c.issuer == issuer, users.c.subject == subject)
+    return c.execute(query).scalar_one_or_none()
+
+
 def other_admins(c: sa.Connection, user_id: int) -> int:
     """How many active administrators there are besides this user."""
     query = sa.select(sa.func.count()).where(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Query, Request, Security
-from fastapi.security import APIKeyHeader
+from fastapi.security import APIKeyHeader, HTTPBearer
 
 from lamplighter.clock import Clock
 from lamplighter.http.api.shapes import Item, Page, Problem
@@ -55,6 +55,12 @@ _header = APIKeyHeader(
     scheme_name="ApiKey",
     description="`ApiKey sk-…`",
 )
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="Bearer",
+    bearerFormat="JWT",
+    description="A token of `/oauth/token`, or of the configured OpenID Connect issuer",
+)
 
 
 def services(request: Request) -> Services:
@@ -65,6 +71,7 @@ def services(request: Request) -> Services:
 def actor(
     services: Annotated[Services, Depends(services)],
     authorization: Annotated[str | None, Security(_header)],
+    _token: Annotated[object, Security(_bearer)],  # the same header: for the OpenAPI document
 ) -> Actor:
     """The user behind the request; 401 when there is none."""
     return services.identity.authenticate(authorization)

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from lamplighter import model
 from lamplighter.http.api.access import Caller, Paging, Use, UserId, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
-from lamplighter.service.requests import UserRequest
+from lamplighter.service.requests import PasswordRequest, UserRequest
 
 router = APIRouter(tags=["users"])
 
@@ -92,3 +92,15 @@ def update_user(user_id: UserId, body: UserRequest, use: Use, caller: Caller) ->
 def delete_user(user_id: UserId, use: Use, caller: Caller) -> None:
     """Take a user away, with the memberships and keys; what the user made stays."""
     use.users.delete(caller, user_id)
+
+
+@router.put("/users/{userId}/password", status_code=204, responses=problems(400, 401, 403, 404, 413, 415))
+def set_password(user_id: UserId, body: PasswordRequest, use: Use, caller: Caller) -> None:
+    """Set a password for signing in, one's own or by an administrator anyone's; all tokens of the user end."""
+    use.users.set_password(caller, user_id, body)
+
+
+@router.post("/users/{userId}/sign-out", status_code=204, responses=problems(400, 401, 403, 404))
+def sign_out(user_id: UserId, use: Use, caller: Caller) -> None:
+    """End all tokens of a user, one's own or by an administrator anyone's. API keys stay."""
+    use.users.sign_out(caller, user_id)
