@@ -44,7 +44,7 @@ class SpaceAgentShape(Shape):
     description: str | None
     config_type: str
     status: int | None
-    validation_status: str = "Valid"
+    validation_status: str
     last_activity: Time | None
 
     @classmethod
@@ -56,6 +56,7 @@ class SpaceAgentShape(Shape):
             description=a.description,
             config_type=a.config_type,
             status=None if a.last_status is None else a.last_status.value,
+            validation_status=a.validation_status,
             last_activity=a.last_activity,
         )
 
@@ -117,7 +118,10 @@ def list_space_agents(
     space_id: SpaceId, use: Use, caller: Caller, paging: Paging
 ) -> list[SpaceAgentShape] | Page[SpaceAgentShape]:
     """The agents of a space, by name."""
-    return paging.page([SpaceAgentShape.of(agent) for agent in use.spaces.agents(caller, space_id)])
+    skip, limit = (paging.skip, paging.limit) if paging.asked else (0, None)
+    found, total = use.spaces.agents(caller, space_id, skip=skip, limit=limit)
+    shapes = [SpaceAgentShape.of(agent) for agent in found]
+    return Page(items=shapes, total_record_count=total) if paging.asked else shapes
 
 
 @router.get("/spaces/{spaceId}/members", responses=problems(400, 401, 404))
