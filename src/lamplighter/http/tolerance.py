@@ -1,8 +1,8 @@
 """What clients written for another server of this contract may send all the same.
 
 That server matches paths and names of query parameters without regard to case, ignores a slash at the end,
-takes an empty query parameter that may be null as not given, and reads JSON under more names than one. Here requests are put
-into the one form that the routes know, before anything else looks at them.
+takes an empty query parameter as not given where it may be null, and reads JSON under more names than one.
+Here requests are put into the one form that the routes know, before anything else looks at them.
 """
 
 import re
