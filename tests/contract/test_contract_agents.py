@@ -1,9 +1,9 @@
 """Agents as clients of the contract list, find, read and restore them."""
 
 import pytest
-from foreign_client import ForeignClient
 from wire_shapes import check_shape
 
+from foreign_client import ForeignClient
 from running_server import RunningServer
 
 

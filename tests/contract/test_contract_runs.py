@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
-from foreign_client import ForeignClient
 from wire_shapes import check_shape
 
+from foreign_client import ForeignClient
 from running_server import KEY, TERMINAL, RunningServer, eventually
 
 # Everything that a client sends which always sends everything.

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from foreign_client import ForeignClient
 from wire_shapes import check_shape
+
+from foreign_client import ForeignClient
 
 SOON = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT10:00:00Z")
 CRON = {
