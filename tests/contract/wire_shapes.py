@@ -104,6 +104,39 @@ SCHEDULE = {
     "updated": "time",
     "tag": "str?",
 }
+SPACE = {
+    "id": "int",
+    "name": "str",
+    "description": "str?",
+    "organizationId": "int",
+    "created": "time",
+    "updated": "time",
+    "isDefaultAccess": "bool",
+}
+SPACE_AGENT = {
+    "id": "int",
+    "name": "str",
+    "description": "str?",
+    "configType": "str",
+    "status": "int?",
+    "validationStatus": "str",
+    "lastActivity": "time?",
+}
+RUN_ALL = {
+    "spaceId": "int",
+    "spaceName": "str",
+    "totalAgents": "int",
+    "agentsStarted": "int",
+    "agentsFailed": "int",
+    "results": "array",
+}
+RUN_ALL_RESULT = {
+    "agentId": "int",
+    "agentName": "str",
+    "success": "bool",
+    "runId": "int?",
+    "errorMessage": "str?",
+}
 # What this server adds of its own; everything else that is not in the tables above is a mistake.
 OURS = {
     "agent": {"isArchived": "bool"},
@@ -144,6 +177,10 @@ _SHAPES: dict[str, dict[str, str]] = {
     "run": RUN,
     "file": FILE,
     "schedule": SCHEDULE,
+    "space": SPACE,
+    "space agent": SPACE_AGENT,
+    "run-all": RUN_ALL,
+    "run-all result": RUN_ALL_RESULT,
 }
 
 
