@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from foreign_client import ForeignClient
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
 from running_server import RunningServer
@@ -31,6 +32,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A real server for the tests of one module."""
     with RunningServer(tmp_path_factory.mktemp("server") / "data") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: RunningServer) -> Iterator[ForeignClient]:
+    """A client that knows nothing of this server but its address and a key."""
+    with ForeignClient(server) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def agent_id(server: RunningServer) -> int:
+    """An agent that emits two records."""
+    emits = "from lamplighter import agent\nagent.emit({'sku': 'a-1'})\nagent.emit({'sku': 'a-2'})\n"
+    return server.agent("product catalog", emits, '[inputs.url]\ndefault = "https://example.com"\n')
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

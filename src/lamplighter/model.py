@@ -297,6 +297,48 @@ class Agent:
     created: datetime
     updated: datetime
     last_activity: datetime | None
+    missing_secrets: tuple[str, ...] = ()  # that agent.toml refers to and nobody has set
+
+    @property
+    def validation_status(self) -> str:
+        """The wire's word for what is to be said of agent.toml; one that is not valid is never saved."""
+        return "Warning" if self.missing_secrets else "Valid"
+
+
+class AgentOrder(StrEnum):
+    """What lists of agents can be sorted by; the words are those of the wire."""
+
+    NAME = "name"
+    LAST_ACTIVITY = "lastActivity"
+    CREATED = "created"
+    UPDATED = "updated"
+    STATUS = "status"
+    CONFIG_TYPE = "configType"
+
+
+class ConfigType(StrEnum):
+    """The kinds of agents that the wire knows; the ones made here are ``Agent`` and ``Command``."""
+
+    AGENT = "Agent"
+    COMMAND = "Command"
+    API = "Api"
+    SHARED = "Shared"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentQuery:
+    """Which agents are wanted, and in what order; None asks for nothing.
+
+    ``name`` is a part of the name, ``text`` one of the name or the description, in any letter case.
+    """
+
+    status: RunStatus | None = None
+    space_id: int | None = None
+    name: str | None = None
+    text: str | None = None
+    config_type: ConfigType | None = None
+    order: AgentOrder = AgentOrder.NAME
+    is_descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -604,6 +646,11 @@ class AuditFilter:
     kind: str | None = None
     subject_id: str | None = None
     space_id: int | None = None
+
+    @property
+    def spaces(self) -> frozenset[int] | None:
+        """The spaces that are visible; None when all are."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)

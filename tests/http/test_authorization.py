@@ -95,6 +95,7 @@ NEEDS = {
     "updateSpace": "owner",
     "deleteSpace": "admin",
     "listSpaceAgents": "viewer",
+    "runAll": "editor",
     "listMembers": "viewer",
     "setMember": "owner",
     "removeMember": "owner",
@@ -286,3 +287,32 @@ def test_a_space_is_deleted_by_an_administrator_only(people: Cast) -> None:
     problem_of(people.clients["outsider"].delete(f"/spaces/{people.space}"), 403)
     answer = people.clients["admin"].delete(f"/spaces/{people.space}")
     assert "the space has agents" in problem_of(answer, 409)["detail"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/agent/all?", "/agent/all?name=the&sortColumn=status&", "/agent/search?query=the&"]
+)
+def test_lists_of_agents_and_their_totals_are_of_the_spaces_that_one_sees(people: Cast, path: str) -> None:
+    other = people.clients["admin"].get("/agent/all?spaceId=1").json()
+    for role, seen in (("viewer", ["theirs"]), ("outsider", []), ("admin of another space", [])):
+        ours = [one for one in people.clients[role].get(path).json() if one["spaceId"] != 1]
+
+        assert [one["name"] for one in ours] == seen, role
+    page = people.clients["outsider"].get("/agent/all?pageIndex=1").json()
+    assert (page["items"], page["totalRecordCount"]) == ([], 0)
+    page = people.clients["admin of another space"].get("/agent/all?pageIndex=1").json()
+    assert page["totalRecordCount"] == len(other)
+
+
+def test_a_filter_by_a_space_that_one_does_not_see_finds_nothing(people: Cast) -> None:
+    asked = f"/agent/all?spaceId={people.space}"
+    assert [one["name"] for one in people.clients["viewer"].get(asked).json()] == ["theirs"]
+    for role in ("outsider", "admin of another space"):
+        assert people.clients[role].get(asked).json() == []
+
+
+def test_spaces_are_listed_and_found_by_who_sees_them(people: Cast) -> None:
+    for role, names in (("viewer", ["team"]), ("outsider", []), ("admin of another space", ["Default"])):
+        assert [one["name"] for one in people.clients[role].get("/spaces").json()] == names
+    assert people.clients["viewer"].get("/spaces/search?name=TEAM").status_code == 200
+    problem_of(people.clients["outsider"].get("/spaces/search?name=team"), 404)

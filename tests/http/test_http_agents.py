@@ -29,7 +29,7 @@ PROPERTIES: dict[str, tuple[type, ...]] = {
     "created": (str,),
     "updated": (str,),
     "lastActivity": (str, type(None)),
-    "agentTemplates": (list,),
+    "agentTemplates": (type(None),),
     # ours
     "isArchived": (bool,),
 }

@@ -304,6 +304,8 @@ RUN = "/api/v1/agent/{agentId}/run/{runId}"
         ("post", SPACES, "", {"name": "made for the document"}),
         ("get", SPACES + "/{spaceId}", "", None),
         ("get", SPACES + "/{spaceId}/agents", "", None),
+        ("post", SPACES + "/{spaceId}/run-all", "", None),
+        ("post", SPACES + "/{spaceId}/run-all", "", {"inputParameters": "["}),
         ("put", SPACES + "/{spaceId}", "", {"description": "d"}),
         ("put", SPACES + "/{spaceId}/members/{userId}", "", {"role": "Editor"}),
         ("put", SPACES + "/{spaceId}/members/{userId}", "", {"role": "king"}),

@@ -49,6 +49,7 @@ PROPERTIES: dict[str, tuple[type, ...]] = {
     "dstOverlap": (str,),
     "excludedDates": (list,),
     "problem": (str, type(None)),
+    "tag": (type(None),),
     "warnings": (list,),
 }
 

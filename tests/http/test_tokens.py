@@ -206,11 +206,11 @@ def forgeries() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("name", "token"), forgeries().items(), ids=str)
-def test_what_we_did_not_sign_is_refused(server: RunningServer, name: str, token: str) -> None:
-    problem = problem_of(me(server, token), 401)
+def test_what_we_did_not_sign_is_refused(server: RunningServer) -> None:
+    for name, token in forgeries().items():
+        problem = problem_of(me(server, token), 401)
 
-    assert problem["code"] == "not_authenticated", name
+        assert problem["code"] == "not_authenticated", name
 
 
 def test_a_token_that_was_changed_is_refused(server: RunningServer, user: dict[str, Any]) -> None:

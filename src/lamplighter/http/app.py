@@ -1,7 +1,7 @@
 """The HTTP application: its routes, one mapping of errors, one limit on bodies."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -45,13 +45,27 @@ from lamplighter.http.api import (
 )
 from lamplighter.http.api.access import Services
 from lamplighter.http.api.shapes import Problem
+from lamplighter.http.tolerance import Message, Receive, Send, Tolerance
 
 log = structlog.get_logger()
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
+_PREFIX = "/api/v1"
+_ROUTERS = (
+    agents.router,
+    schedules.router,
+    runs.router,
+    evidence.router,
+    spaces.router,
+    users.router,
+    keys.router,
+    notifications.router,
+    secrets.router,
+    proxies.router,
+    groups.router,
+    retention.router,
+    audit.router,
+    runs.downloads,
+)
 _PROBLEM = "application/problem+json"
 _SCHEMES = 'ApiKey realm="lamplighter", Bearer realm="lamplighter"'
 _NOTHING_FROM_ELSEWHERE = "default-src 'none'; style-src 'unsafe-inline'"
@@ -76,26 +90,11 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.stopping = asyncio.Event()
-    for routes in (
-        agents,
-        schedules,
-        runs,
-        evidence,
-        spaces,
-        users,
-        keys,
-        notifications,
-        secrets,
-        proxies,
-        groups,
-        retention,
-        audit,
-    ):
-        app.include_router(routes.router, prefix="/api/v1")
-    app.include_router(runs.downloads, prefix="/api/v1")
+    for router in _ROUTERS:
+        app.include_router(router, prefix=_PREFIX)
     app.include_router(tokens.router)
     # Where a client looks that puts the base path before every address.
-    app.include_router(tokens.router, prefix="/api/v1", include_in_schema=False)
+    app.include_router(tokens.router, prefix=_PREFIX, include_in_schema=False)
     app.include_router(health.router)
     app.add_exception_handler(LamplighterError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -103,6 +102,9 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(OperationalError, _database_away)
     app.add_exception_handler(Exception, _defect)
     app.add_middleware(BodyLimit)
+    # The last one added is the first to see a request.
+    routes = [route for router in _ROUTERS for route in router.routes]
+    app.add_middleware(Tolerance, routes=routes, prefix=_PREFIX)
     _tell_the_truth(app)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     return app
@@ -180,7 +182,7 @@ def _methods_at(request: Request) -> list[str]:
     scope = dict(request.scope)
     return [
         method
-        for method in ("GET", "POST", "PUT", "DELETE")
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE")
         if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in request.app.routes)
     ]
 

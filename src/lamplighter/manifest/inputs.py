@@ -21,6 +21,13 @@ FIELD = "inputParameters"
 _DEEPEST = 100  # levels of nested input: deep enough for people, and no stack of any reader overflows
 _MOST_PROBLEMS = 20
 _LONGEST_NAME = 100
+_NO_INPUT = "must be a JSON object or an array of JSON objects"
+
+
+def check(text: str | None) -> None:
+    """Raise InvalidInput for a text that is an input for no agent, whatever the agent declares."""
+    if not _is_input(read(text)):
+        raise InvalidInput.of(FIELD, _NO_INPUT)
 
 
 def read(text: str | None) -> Any:
@@ -40,6 +47,10 @@ def read(text: str | None) -> Any:
     return value
 
 
+def _is_input(value: Any) -> bool:
+    return all(isinstance(row, dict) for row in (value if isinstance(value, list) else [value]))
+
+
 # --- what the agent declares ---
 
 
@@ -48,11 +59,11 @@ def problems(manifest: Manifest, value: Any) -> list[str]:
 
     References to secrets are to be in ``value`` still, so that no sentence can hold a secret.
     """
-    rows = value if isinstance(value, list) else [value]
-    if not all(isinstance(row, dict) for row in rows):
-        return ["must be a JSON object or an array of JSON objects"]
+    if not _is_input(value):
+        return [_NO_INPUT]
     if not manifest.inputs:
         return []
+    rows = value if isinstance(value, list) else [value]
     all_of_them = (
         f"row {number}: {problem}" if isinstance(value, list) else problem
         for number, row in enumerate(rows, start=1)

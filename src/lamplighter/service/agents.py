@@ -9,7 +9,7 @@ from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotFound
 from lamplighter.files import Files
 from lamplighter.manifest import Manifest, read_manifest
-from lamplighter.model import Actor, Agent, AgentVersion, Role
+from lamplighter.model import Actor, Agent, AgentQuery, AgentVersion, Role
 from lamplighter.service import audit
 from lamplighter.service.access import agent_of, space_for
 from lamplighter.service.requests import AgentRequest
@@ -25,10 +25,13 @@ class Agents:
         self._clock = clock
         self._files = files
 
-    def every(self, actor: Actor) -> list[Agent]:
-        """The agents that the caller sees, by name."""
+    def find(
+        self, actor: Actor, wanted: AgentQuery, *, skip: int = 0, limit: int | None = None
+    ) -> tuple[list[Agent], int]:
+        """The agents that are wanted of those that the actor may see, a part of them; and how many there are."""
+        seen = actor.spaces
         with self._db.read() as c:
-            return agents.every(c, actor.spaces)
+            return agents.find(c, wanted, seen, skip, limit), agents.count(c, wanted, seen)
 
     def get(self, actor: Actor, agent_id: int) -> Agent:
         """One agent; NotFound."""

@@ -266,6 +266,12 @@ class StartRequest(SettingsRequest):
     timeout: Annotated[int, Between(1, 3600)] = 60
 
 
+class RunAllRequest(Request):
+    """How all agents of a space are to be started: with the same input, or each with its own defaults."""
+
+    input_parameters: JsonText | None = None
+
+
 class AgentRequest(Request):
     """An agent to create or to save: ``files`` is path → text."""
 

@@ -13,27 +13,37 @@ import sqlalchemy as sa
 
 from lamplighter import launch, lifecycle
 from lamplighter.clock import Clock
-from lamplighter.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from lamplighter.errors import Conflict, InvalidInput, LamplighterError, NotAllowed, NotFound
 from lamplighter.export.lines import read_records
 from lamplighter.export.records import JSONL
 from lamplighter.files import Files
+from lamplighter.manifest import inputs
 from lamplighter.masking import Mask
-from lamplighter.model import Actor, Role, Run, RunFile, RunSettings, RunStatus
+from lamplighter.model import Actor, Agent, AgentQuery, Role, Run, RunFile, RunSettings, RunStatus, Space
 from lamplighter.planner import Combination
 from lamplighter.service import audit
-from lamplighter.service.access import agent_of
+from lamplighter.service.access import agent_of, space_of
 from lamplighter.service.agents import refuse_archived
-from lamplighter.service.requests import StartRequest
+from lamplighter.service.requests import RunAllRequest, StartRequest
 from lamplighter.service.schedules import check_references
 from lamplighter.service.secrets import check_input, mask_of
+from lamplighter.store import agents, runs, sets
 from lamplighter.store import files as file_list
-from lamplighter.store import runs, sets
 from lamplighter.store.database import Database
 from lamplighter.vault import Vault
 
 _DOWNLOAD_GOOD_FOR = timedelta(minutes=15)
 # Files in which secrets are hidden; all others are the agent's own output, and served as they are.
 _MASKED_TYPES = frozenset({"Log", "Evidence"})
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What became of one agent when all of a space were to be started: a run, or why there is none."""
+
+    agent: Agent
+    run: Run | None
+    problem: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,39 @@ class Runs:
             _note(c, actor, now, "run.start", run, {"parallelSet": set_id, **given})
         self._on_change()
         return run
+
+    def start_all(self, actor: Actor, space_id: int, request: RunAllRequest) -> tuple[Space, list[Started]]:
+        """Start every agent of a space with the same input; one that cannot start does not stop the others.
+
+        InvalidInput when the input is none for any agent. Each start is a transaction of its own, so that a large
+        space does not keep the schedules waiting.
+        """
+        inputs.check(request.input_parameters)
+        with self._db.read() as c:
+            space = space_of(c, actor, space_id, Role.EDITOR)
+            there = agents.find(c, AgentQuery(space_id=space_id), None, 0, None)
+        wanted = StartRequest(**request.model_dump(exclude_none=True))
+        found = [self._try_to_start(actor, agent, wanted) for agent in there]
+        started = sum(one.run is not None for one in found)
+        with self._db.write() as c:
+            audit.note(
+                c,
+                actor,
+                self._clock.now(),
+                "space.runAll",
+                kind="space",
+                id=space.id,
+                name=space.name,
+                space_id=space.id,
+                changes={"agentsStarted": started, "agentsFailed": len(found) - started},
+            )
+        return space, found
+
+    def _try_to_start(self, actor: Actor, agent: Agent, request: StartRequest) -> Started:
+        try:
+            return Started(agent, self.start(actor, agent.id, request), None)
+        except LamplighterError as problem:
+            return Started(agent, None, str(problem))
 
     def first_of_set(self, set_id: int) -> Run:
         """The run with sequence 1 of a set."""

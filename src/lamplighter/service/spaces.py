@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotFound
-from lamplighter.model import Actor, Agent, Member, Role, Space
+from lamplighter.model import Actor, Agent, AgentQuery, Member, Role, Space
 from lamplighter.service import audit
 from lamplighter.service.access import require_admin, space_of
 from lamplighter.service.requests import MemberRequest, SpaceRequest
@@ -39,11 +39,14 @@ class Spaces:
             raise NotFound(f"there is no space named {name!r}")
         return space
 
-    def agents(self, actor: Actor, space_id: int) -> list[Agent]:
-        """The agents of a space by name; NotFound."""
+    def agents(
+        self, actor: Actor, space_id: int, *, skip: int = 0, limit: int | None = None
+    ) -> tuple[list[Agent], int]:
+        """The agents of a space by name, a part of them, and how many there are; NotFound."""
+        wanted = AgentQuery(space_id=space_id)
         with self._db.read() as c:
             space_of(c, actor, space_id)
-            return agents.every(c, frozenset({space_id}))
+            return agents.find(c, wanted, None, skip, limit), agents.count(c, wanted, None)
 
     def create(self, actor: Actor, request: SpaceRequest) -> Space:
         """Make a space; Conflict when the name is taken."""

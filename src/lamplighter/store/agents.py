@@ -1,13 +1,14 @@
 """Agents and their versions. A version is immutable; saving makes the next one."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from lamplighter.model import ACTIVE, Agent, AgentVersion, RunStatus
-from lamplighter.store.tables import agent_versions, agents, parallel_sets, runs, spaces, users
+from lamplighter.manifest.references import secret_names
+from lamplighter.model import ACTIVE, Agent, AgentOrder, AgentQuery, AgentVersion, RunStatus
+from lamplighter.store.tables import agent_versions, agents, parallel_sets, runs, secrets, spaces, users
 
 
 def insert(c: sa.Connection, values: Mapping[str, Any]) -> int:
@@ -32,23 +33,28 @@ def touch(c: sa.Connection, agent_id: int, now: datetime) -> None:
 
 def get(c: sa.Connection, agent_id: int) -> Agent | None:
     """One agent, or None."""
-    row = c.execute(_select().where(agents.c.id == agent_id)).mappings().one_or_none()
-    return None if row is None else _agent(row)
+    return next(iter(_read(c, _select().where(agents.c.id == agent_id))), None)
 
 
 def named(c: sa.Connection, space_id: int, name: str) -> Agent | None:
     """The agent with exactly this name in a space, or None."""
     query = _select().where(agents.c.space_id == space_id, agents.c.name == name)
-    row = c.execute(query).mappings().one_or_none()
-    return None if row is None else _agent(row)
+    return next(iter(_read(c, query)), None)
 
 
-def every(c: sa.Connection, visible: frozenset[int] | None = None) -> list[Agent]:
-    """The agents of the spaces that are ``visible`` (None: all), by name."""
-    query = _select().order_by(agents.c.name)
-    if visible is not None:
-        query = query.where(agents.c.space_id.in_(visible))
-    return [_agent(row) for row in c.execute(query).mappings()]
+def find(
+    c: sa.Connection, wanted: AgentQuery, seen: Collection[int] | None, skip: int, limit: int | None
+) -> list[Agent]:
+    """The agents that are wanted among those in the spaces ``seen`` (None: all), a part of them."""
+    order = _order(wanted)
+    found = _matching(sa.select(agents.c.id), wanted, seen).order_by(*order).limit(limit).offset(skip)
+    # What a list shows of an agent is looked up for those that are shown only.
+    return _read(c, _select().where(agents.c.id.in_(found)).order_by(*order))
+
+
+def count(c: sa.Connection, wanted: AgentQuery, seen: Collection[int] | None) -> int:
+    """How many agents ``find`` has to give."""
+    return int(c.execute(_matching(sa.select(sa.func.count()), wanted, seen)).scalar_one())
 
 
 def versions(c: sa.Connection, agent_id: int) -> list[AgentVersion]:
@@ -100,17 +106,54 @@ def default_space(c: sa.Connection) -> int:
     return int(c.execute(sa.select(sa.func.min(spaces.c.id))).scalar_one())
 
 
+def _last_status() -> sa.ScalarSelect[Any]:
+    last = sa.select(runs.c.status).where(runs.c.agent_id == agents.c.id).order_by(runs.c.id.desc())
+    return last.limit(1).correlate(agents).scalar_subquery()
+
+
+def _matching(query: sa.Select[Any], wanted: AgentQuery, seen: Collection[int] | None) -> sa.Select[Any]:
+    conditions: list[sa.ColumnElement[bool]] = [agents.c.deleted.is_(None)]
+    if seen is not None:
+        conditions.append(agents.c.space_id.in_(seen))
+    if wanted.space_id is not None:
+        conditions.append(agents.c.space_id == wanted.space_id)
+    if wanted.config_type is not None:
+        conditions.append(agents.c.config_type == wanted.config_type.value)
+    if wanted.status is not None:
+        conditions.append(_last_status() == wanted.status.value)
+    if wanted.name:
+        conditions.append(_contains(agents.c.name, wanted.name))
+    if wanted.text:
+        in_name, in_description = (
+            _contains(column, wanted.text) for column in (agents.c.name, agents.c.description)
+        )
+        conditions.append(in_name | in_description)
+    return query.select_from(agents).where(*conditions)
+
+
+def _contains(column: sa.ColumnElement[Any], text: str) -> sa.ColumnElement[bool]:
+    return sa.func.lower(column).contains(text.lower(), autoescape=True)
+
+
+def _order(wanted: AgentQuery) -> list[sa.ColumnElement[Any]]:
+    """What never happened comes before everything that did; ties are in the order of names, then of ids."""
+    name = sa.func.lower(agents.c.name)
+    columns: dict[AgentOrder, sa.ColumnElement[Any]] = {
+        AgentOrder.NAME: name,
+        AgentOrder.LAST_ACTIVITY: agents.c.last_activity,
+        AgentOrder.CREATED: agents.c.created,
+        AgentOrder.UPDATED: agents.c.updated,
+        AgentOrder.STATUS: _last_status(),
+        AgentOrder.CONFIG_TYPE: agents.c.config_type,
+    }
+    column = columns[wanted.order]
+    first = column.desc().nulls_last() if wanted.is_descending else column.asc().nulls_first()
+    return [first, name, agents.c.id]
+
+
 def _select() -> sa.Select[Any]:
-    last_status = (
-        sa.select(runs.c.status)
-        .where(runs.c.agent_id == agents.c.id)
-        .order_by(runs.c.id.desc())
-        .limit(1)
-        .correlate(agents)
-        .scalar_subquery()
-    )
     return (
-        sa.select(agents, agent_versions.c.manifest, last_status.label("last_status"))
+        sa.select(agents, agent_versions.c.manifest, _last_status().label("last_status"))
         .join(
             agent_versions,
             sa.and_(agent_versions.c.agent_id == agents.c.id, agent_versions.c.version == agents.c.version),
@@ -119,7 +162,21 @@ def _select() -> sa.Select[Any]:
     )
 
 
-def _agent(row: sa.RowMapping) -> Agent:
+def _read(c: sa.Connection, query: sa.Select[Any]) -> list[Agent]:
+    rows = c.execute(query).mappings().all()
+    needed = {row["id"]: secret_names(row["manifest"]) for row in rows}
+    spaces_that_need = {row["space_id"] for row in rows if needed[row["id"]]}
+    known: set[tuple[int, str]] = set()
+    if spaces_that_need:
+        there = sa.select(secrets.c.space_id, secrets.c.name).where(secrets.c.space_id.in_(spaces_that_need))
+        known = {(row.space_id, row.name) for row in c.execute(there)}
+    return [
+        _agent(row, sorted(name for name in needed[row["id"]] if (row["space_id"], name) not in known))
+        for row in rows
+    ]
+
+
+def _agent(row: sa.RowMapping, missing_secrets: Iterable[str]) -> Agent:
     inputs = row["manifest"].get("inputs", {})
     return Agent(
         id=row["id"],
@@ -137,4 +194,5 @@ def _agent(row: sa.RowMapping) -> Agent:
         created=row["created"],
         updated=row["updated"],
         last_activity=row["last_activity"],
+        missing_secrets=tuple(missing_secrets),
     )

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from starlette.datastructures import UploadFile
 
 from lamplighter.errors import InvalidInput, UnsupportedMedia
 from lamplighter.files import checked_files, files_of_archive
 from lamplighter.http.api.access import AgentId, Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import AgentPage, AgentShape, Page, VersionShape
-from lamplighter.model import Agent
-from lamplighter.service.requests import AgentRequest, RestoreRequest
+from lamplighter.model import AgentOrder, AgentQuery, ConfigType, RunStatus
+from lamplighter.service.requests import AgentRequest, RestoreRequest, choose
 
 router = APIRouter(tags=["agents"])
 
@@ -63,33 +63,51 @@ _BODY: dict[str, Any] = {
 }
 
 
+# The contract's public description gives these numbers for the kinds of agents.
+_KINDS = {"1": ConfigType.AGENT, "2": ConfigType.SHARED, "3": ConfigType.API, "4": ConfigType.COMMAND}
+_DIRECTIONS = {"0": False, "asc": False, "ascending": False, "1": True, "desc": True, "descending": True}
+
+
+def _is_descending(word: str) -> bool:
+    found = _DIRECTIONS.get(word.lower())
+    if found is None:
+        raise ValueError("must be one of: 0 ascending, 1 descending")
+    return found
+
+
+LastStatus = Annotated[
+    RunStatus,
+    BeforeValidator(choose(RunStatus)),
+    WithJsonSchema({"type": "integer", "enum": [status.value for status in RunStatus]}),
+]
+Kind = Annotated[ConfigType, BeforeValidator(choose(ConfigType, _KINDS))]
+Order = Annotated[AgentOrder, BeforeValidator(choose(AgentOrder))]
+Direction = Annotated[
+    bool, BeforeValidator(_is_descending), WithJsonSchema({"type": "integer", "enum": [0, 1], "default": 0})
+]
+
+
 @router.get("/agent/all", responses=problems(400, 401))
 def list_agents(
     use: Use,
     caller: Caller,
-    status: Annotated[int | None, Query(description="Of the last run")] = None,
-    space_id: Annotated[int | None, Query(alias="spaceId")] = None,
-    name: Annotated[str | None, Query(description="The name contains this")] = None,
-    config_type: Annotated[str | None, Query(alias="configType")] = None,
-    sort_column: Annotated[str, Query(alias="sortColumn")] = "name",
-    sort_order: Annotated[int, Query(alias="sortOrder", ge=0, le=1, description="0 ascending")] = 0,
+    status: Annotated[LastStatus | None, Query(description="Of the last run")] = None,
+    space_id: Annotated[int | None, Query(alias="spaceId", ge=1, le=2**31 - 1)] = None,
+    name: Annotated[str | None, Query(description="The name contains this, in any letter case")] = None,
+    config_type: Annotated[Kind | None, Query(alias="configType")] = None,
+    sort_column: Annotated[Order, Query(alias="sortColumn")] = AgentOrder.NAME,
+    is_descending: Annotated[
+        Direction, Query(alias="sortOrder", description="0 ascending, 1 descending")
+    ] = False,
     *,
     paging: Paging,
 ) -> list[AgentShape] | AgentPage:
     """All agents; with a page asked for, an object with ``items``."""
-    found = [
-        agent
-        for agent in use.agents.every(caller)
-        if (status is None or agent.last_status == status)
-        and (space_id is None or agent.space_id == space_id)
-        and (name is None or name.lower() in agent.name.lower())
-        and (config_type is None or agent.config_type.lower() == config_type.lower())
-    ]
-    found = _sorted(found, sort_column, descending=sort_order == 1)
-    page = paging.page([AgentShape.of(agent) for agent in found])
-    if isinstance(page, list):
-        return page
-    return AgentPage(items=page.items, agents=page.items, total_record_count=page.total_record_count)
+    wanted = AgentQuery(status, space_id, name, None, config_type, sort_column, is_descending)
+    skip, limit = (paging.skip, paging.limit) if paging.asked else (0, None)
+    found, total = use.agents.find(caller, wanted, skip=skip, limit=limit)
+    shapes = [AgentShape.of(agent) for agent in found]
+    return AgentPage(items=shapes, agents=shapes, total_record_count=total) if paging.asked else shapes
 
 
 @router.get("/agent/search", responses=problems(400, 401))
@@ -100,11 +118,8 @@ def search_agents(
     max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
 ) -> list[AgentShape]:
     """Agents whose name or description contains ``query``, in any letter case."""
-    word = query.lower()
-    found = [
-        a for a in use.agents.every(caller) if word in a.name.lower() or word in (a.description or "").lower()
-    ]
-    return [AgentShape.of(agent) for agent in found[:max_records]]
+    found, _ = use.agents.find(caller, AgentQuery(text=query), limit=max_records)
+    return [AgentShape.of(agent) for agent in found]
 
 
 @router.post("/agent", status_code=201, responses=problems(400, 401, 409, 413, 415), openapi_extra=_BODY)
@@ -219,19 +234,3 @@ def _parse(document: Any) -> AgentRequest:
         # As if FastAPI had read the body: one place words what is wrong with a request.
         errors = [{**error, "loc": ("body", *error["loc"])} for error in problem.errors()]
         raise RequestValidationError(errors) from problem
-
-
-def _sorted(found: list[Agent], column: str, *, descending: bool) -> list[Agent]:
-    keys: dict[str, Any] = {
-        "name": lambda a: a.name.lower(),
-        "lastactivity": lambda a: (a.last_activity is not None, a.last_activity or a.created),
-        "created": lambda a: a.created,
-        "updated": lambda a: a.updated,
-        "status": lambda a: -1 if a.last_status is None else a.last_status.value,
-        "configtype": lambda a: a.config_type,
-    }
-    key = keys.get(column.lower())
-    if key is None:
-        wanted = "name, lastActivity, created, updated, status or configType"
-        raise InvalidInput.of("sortColumn", f"must be one of {wanted}")
-    return sorted(found, key=key, reverse=descending)

@@ -155,6 +155,7 @@ def list_files(
     return paging.page([FileShape.of(file) for file in use.runs.files(caller, agent_id, run_id)])
 
 
+@router.head("/agent/{agentId}/run/{runId}/file/{fileId}/download", include_in_schema=False)
 @router.get(
     "/agent/{agentId}/run/{runId}/file/{fileId}/download",
     status_code=302,
@@ -172,6 +173,7 @@ def download_file(
     )
 
 
+@downloads.head("/download/{fileId}", include_in_schema=False)
 @downloads.get(
     "/download/{fileId}", name="serve_file", response_class=FileResponse, responses=problems(400, 403, 404)
 )

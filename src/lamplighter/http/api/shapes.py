@@ -109,6 +109,7 @@ class ScheduleShape(Shape):
     dst_overlap: str
     excluded_dates: list[str]
     problem: str | None = Field(description="Why the schedule cannot be evaluated, if it cannot")
+    tag: str | None = None
     warnings: list[str] = Field(description="What will keep its runs from starting, as things are now")
 
     @classmethod
@@ -233,12 +234,14 @@ class AgentShape(Shape):
     start_url: str | None
     status: int | None = Field(description="The status of the last run; null when it never ran")
     user_id: int
-    validation_status: str = "Valid"
+    validation_status: str = Field(
+        description="Warning when agent.toml refers to secrets that are not set, else Valid"
+    )
     version: int
     created: Time
     updated: Time
     last_activity: Time | None
-    agent_templates: list[Any] = []
+    agent_templates: str | None = None
     is_archived: bool
 
     @classmethod
@@ -255,6 +258,7 @@ class AgentShape(Shape):
             start_url=a.start_url,
             status=None if a.last_status is None else a.last_status.value,
             user_id=a.user_id,
+            validation_status=a.validation_status,
             version=a.version,
             created=a.created,
             updated=a.updated,
@@ -335,7 +339,9 @@ class RunShape(Shape):
     traffic: int
     run_time_sec: int
     server_name: str | None
-    table_type: str | None = None
+    table_type: str = Field(
+        description="`history` for a run that has ended and cannot be restarted, else `run`"
+    )
     error_message: str | None
     records_extracted: int
     records_exported: int
@@ -360,6 +366,7 @@ class RunShape(Shape):
     retry_delay_seconds: int | None
     timeout_seconds: int | None
     priority: int
+    tag: str | None = None
 
     @classmethod
     def of(cls, r: model.Run, now: datetime, *, listed: bool = False) -> "RunShape":
@@ -399,6 +406,7 @@ class RunShape(Shape):
             traffic=n.traffic,
             run_time_sec=max(0, seconds),
             server_name=r.server_name,
+            table_type="history" if r.status.is_terminal and r.status is not _RESTARTABLE else "run",
             error_message=_message(r) if r.status in _FAILED else None,
             records_extracted=n.data_count,
             records_exported=n.export_count,
@@ -422,6 +430,7 @@ class RunShape(Shape):
         )
 
 
+_RESTARTABLE = model.RunStatus.FAILURE
 _FAILED = (model.RunStatus.FAILURE, model.RunStatus.FAILED)
 
 

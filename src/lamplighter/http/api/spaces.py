@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Response
 from lamplighter import model
 from lamplighter.http.api.access import Caller, Paging, SpaceId, Use, UserId, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
-from lamplighter.service.requests import MemberRequest, SpaceRequest
+from lamplighter.service.requests import MemberRequest, RunAllRequest, SpaceRequest
+from lamplighter.service.runs import Started
 
 router = APIRouter(tags=["spaces"])
 
@@ -44,7 +45,7 @@ class SpaceAgentShape(Shape):
     description: str | None
     config_type: str
     status: int | None
-    validation_status: str = "Valid"
+    validation_status: str
     last_activity: Time | None
 
     @classmethod
@@ -56,8 +57,41 @@ class SpaceAgentShape(Shape):
             description=a.description,
             config_type=a.config_type,
             status=None if a.last_status is None else a.last_status.value,
+            validation_status=a.validation_status,
             last_activity=a.last_activity,
         )
+
+
+class RunAllResultShape(Shape):
+    """What became of one agent: its run, or why there is none."""
+
+    agent_id: int
+    agent_name: str
+    success: bool
+    run_id: int | None
+    error_message: str | None
+
+    @classmethod
+    def of(cls, s: Started) -> "RunAllResultShape":
+        """The answer for an agent."""
+        return cls(
+            agent_id=s.agent.id,
+            agent_name=s.agent.name,
+            success=s.run is not None,
+            run_id=None if s.run is None else s.run.id,
+            error_message=s.problem,
+        )
+
+
+class RunAllShape(Shape):
+    """What became of the agents of a space that were to be started."""
+
+    space_id: int
+    space_name: str
+    total_agents: int
+    agents_started: int
+    agents_failed: int
+    results: list[RunAllResultShape]
 
 
 class MemberShape(Shape):
@@ -117,7 +151,26 @@ def list_space_agents(
     space_id: SpaceId, use: Use, caller: Caller, paging: Paging
 ) -> list[SpaceAgentShape] | Page[SpaceAgentShape]:
     """The agents of a space, by name."""
-    return paging.page([SpaceAgentShape.of(agent) for agent in use.spaces.agents(caller, space_id)])
+    skip, limit = (paging.skip, paging.limit) if paging.asked else (0, None)
+    found, total = use.spaces.agents(caller, space_id, skip=skip, limit=limit)
+    shapes = [SpaceAgentShape.of(agent) for agent in found]
+    return Page(items=shapes, total_record_count=total) if paging.asked else shapes
+
+
+@router.post("/spaces/{spaceId}/run-all", responses=problems(400, 401, 403, 404, 413, 415))
+def run_all(space_id: SpaceId, use: Use, caller: Caller, body: RunAllRequest | None = None) -> RunAllShape:
+    """Start all agents of a space, by name; one that cannot start does not stop the others."""
+    space, found = use.runs.start_all(caller, space_id, body or RunAllRequest())
+    results = [RunAllResultShape.of(one) for one in found]
+    started = sum(one.success for one in results)
+    return RunAllShape(
+        space_id=space.id,
+        space_name=space.name,
+        total_agents=len(results),
+        agents_started=started,
+        agents_failed=len(results) - started,
+        results=results,
+    )
 
 
 @router.get("/spaces/{spaceId}/members", responses=problems(400, 401, 404))
