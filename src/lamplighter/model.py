@@ -500,6 +500,7 @@ class Actor:
     user_id: int
     name: str
     is_admin: bool
+    api_key_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

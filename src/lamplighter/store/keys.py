@@ -30,7 +30,11 @@ def insert(c: sa.Connection, values: Mapping[str, Any]) -> int:
 def find(c: sa.Connection, key_hash: str) -> tuple[ApiKey, Actor] | None:
     """The key with this hash and whose it is, whether or not it may still be used."""
     row = c.execute(_select().where(api_keys.c.key_hash == key_hash)).mappings().one_or_none()
-    return None if row is None else (_key(row), Actor(row["user_id"], row["user_name"], row["is_admin"]))
+    return (
+        None
+        if row is None
+        else (_key(row), Actor(row["user_id"], row["user_name"], row["is_admin"], row["id"]))
+    )
 
 
 def every(c: sa.Connection) -> list[ApiKey]:

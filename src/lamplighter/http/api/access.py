@@ -8,15 +8,18 @@ from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader
 
 from lamplighter.clock import Clock
+from lamplighter.errors import NotAuthenticated
 from lamplighter.http.api.shapes import Item, Page, Problem
 from lamplighter.model import Actor
 from lamplighter.service.agents import Agents
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
+from lamplighter.service.idempotency import Idempotency
 from lamplighter.service.keys import Keys
 from lamplighter.service.notifications import Notifications
 from lamplighter.service.proxies import ProxyPools
+from lamplighter.service.rate_limits import RateLimits
 from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
@@ -38,6 +41,8 @@ class Services:
     groups: Groups
     retention: Retention
     health: Health
+    rate_limits: RateLimits
+    idempotency: Idempotency
     clock: Clock
 
 
@@ -55,11 +60,20 @@ def services(request: Request) -> Services:
 
 
 def actor(
+    request: Request,
     services: Annotated[Services, Depends(services)],
     authorization: Annotated[str | None, Security(_header)],
 ) -> Actor:
-    """The user behind the request; 401 when there is none."""
-    return services.keys.authenticate(authorization)
+    """The user behind the request; 401 when there is none, 429 when there are too many requests."""
+    try:
+        found = services.keys.authenticate(authorization)
+    except NotAuthenticated:
+        if authorization and request.client:
+            services.rate_limits.failed(request.client.host)
+        raise
+    services.rate_limits.admit(found)
+    request.state.actor = found
+    return found
 
 
 Use = Annotated[Services, Depends(services)]
@@ -119,6 +133,8 @@ _TITLES = {
     409: "Conflict",
     413: "Too large",
     415: "Unsupported media type",
+    422: "Idempotency key reused",
+    429: "Too many requests",
     500: "The run failed",
     503: "Unavailable",
     504: "Timed out",
