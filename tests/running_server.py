@@ -54,7 +54,12 @@ class RunningServer:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, "LAMPLIGHTER_BOOTSTRAP_KEY": KEY, **self._environment},
+                env={
+                    **os.environ,
+                    "LAMPLIGHTER_BOOTSTRAP_KEY": KEY,
+                    "LAMPLIGHTER_RATE_LIMIT": "0",
+                    **self._environment,
+                },
             )
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -148,12 +153,12 @@ class RunningServer:
         return self.http.get(f"/agent/{agent_id}/run/{run_id}/log").text
 
 
-def eventually(look: Callable[[], Found | None], *, patience: float = PATIENCE) -> Found:
+def eventually(look: Callable[[], Found | None], *, patience: float = PATIENCE, pause: float = 0.05) -> Found:
     """What ``look`` finds, as soon as it finds something."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError("waited in vain")

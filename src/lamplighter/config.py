@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lamplighter.errors import InvalidInput
 
+_MOST_DIGITS = 6
+
 
 def _default_concurrency() -> int:
     return max(4, 2 * (os.cpu_count() or 1))
@@ -48,6 +50,7 @@ class Settings:
     bootstrap_key: str | None = field(default=None, repr=False)
     json_logs: bool = False
     oidc: "OpenIdSettings | None" = None
+    rate_limit: int = 100  # requests of one credential in 60 seconds; 0: any number
 
     @classmethod
     def read(
@@ -61,7 +64,8 @@ class Settings:
         groups: Sequence[str] = (),
     ) -> "Settings":
         """The settings from the command line and the ``LAMPLIGHTER_…`` environment; InvalidInput."""
-        grace = _number(environment, "LAMPLIGHTER_STOP_GRACE_SECONDS", 30)
+        grace = _number(environment, "LAMPLIGHTER_STOP_GRACE_SECONDS", 30, "seconds")
+        rate_limit = _number(environment, "LAMPLIGHTER_RATE_LIMIT", 100, "requests")
         style = environment.get("LAMPLIGHTER_LOG_FORMAT", "console")
         if style not in ("console", "json"):
             raise InvalidInput.of("LAMPLIGHTER_LOG_FORMAT", f"must be console or json, not {style!r}")
@@ -75,6 +79,7 @@ class Settings:
             bootstrap_key=environment.get("LAMPLIGHTER_BOOTSTRAP_KEY") or None,
             json_logs=style == "json",
             oidc=OpenIdSettings.read(environment),
+            rate_limit=rate_limit,
         )
 
 
@@ -87,10 +92,10 @@ def _group_names(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, what: str) -> int:
     text = environment.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidInput.of(name, f"must be a whole number of seconds, not {text!r}")
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise InvalidInput.of(name, f"must be a whole number of {what}, not {text!r}")
     return int(text)

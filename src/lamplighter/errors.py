@@ -10,6 +10,7 @@
     ├── Conflict                409  the thing is in a state that forbids this
     ├── TooLarge                413
     ├── UnsupportedMedia        415
+    ├── RateLimited             429  retryable: after ``retry_after`` seconds
     ├── TimedOut                504  a synchronous run did not end in time
     └── Unavailable             503  retryable: another try may help
 
@@ -68,6 +69,7 @@ class LamplighterError(Exception):
     status = 500
     title = "Error"
     retryable = False
+    retry_after: int | None = None  # seconds
 
 
 class InvalidInput(LamplighterError):
@@ -133,6 +135,19 @@ class UnsupportedMedia(LamplighterError):
     code = "unsupported_media_type"
     status = 415
     title = "Unsupported media type"
+
+
+class RateLimited(LamplighterError):
+    """Too many requests; ``retry_after`` says in how many seconds the next one passes."""
+
+    code = "rate_limited"
+    status = 429
+    title = "Too many requests"
+    retryable = True
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class TimedOut(LamplighterError):

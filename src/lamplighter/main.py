@@ -38,11 +38,13 @@ from lamplighter.service.audit import AuditLog
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
+from lamplighter.service.idempotency import Idempotency
 from lamplighter.service.identity import Identity
 from lamplighter.service.keys import Keys
 from lamplighter.service.notifications import Notifications
 from lamplighter.service.openid import OpenIdIssuer
 from lamplighter.service.proxies import ProxyPools
+from lamplighter.service.rate_limits import RateLimits
 from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
@@ -57,6 +59,8 @@ from lamplighter.vault import Vault
 log = structlog.get_logger()
 
 _BACKLOG = 2048  # uvicorn's
+# Far more than the application takes: up to here it can say what is wrong.
+_MOST_BYTES_OF_HEAD = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -104,6 +108,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     def wake_all() -> None:
         engine.wake()
         pool.wake()
+        notifier.wake()
 
     runs = Runs(db, clock, files, vault, secret, pool.wake)
     services = Services(
@@ -122,6 +127,8 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         groups=Groups(db, clock),
         retention=Retention(db, clock, prune_now),
         health=Health(db, clock, lambda: {"scheduler": engine.last_good_pass, "runner": pool.last_good_pass}),
+        rate_limits=RateLimits(clock, settings.rate_limit),
+        idempotency=Idempotency(db, clock, vault, wake_all),
         clock=clock,
     )
     loops = [
@@ -144,7 +151,7 @@ def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> No
     set_up_logging(json=settings.json_logs)
     with _sole_owner(settings.data), _listener(settings) as listener:
         house = build(settings)
-        app = create_app(house.services)
+        app = create_app(house.services, settings.rate_limit)
         address = _address(listener)
 
         @asynccontextmanager
@@ -157,7 +164,13 @@ def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> No
                 _stop(house, threads)
 
         app.router.lifespan_context = lifespan
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+            h11_max_incomplete_event_size=_MOST_BYTES_OF_HEAD,
+        )
         server = uvicorn.Server(config)
         _tell_streams_to_end(server, app)
         server.run(sockets=[listener])

@@ -647,11 +647,6 @@ class AuditFilter:
     subject_id: str | None = None
     space_id: int | None = None
 
-    @property
-    def spaces(self) -> frozenset[int] | None:
-        """The spaces that are visible; None when all are."""
-        return None
-
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:

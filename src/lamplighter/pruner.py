@@ -1,5 +1,7 @@
 """Retention: takes away what is kept no longer, a little at a time, and empties the trash.
 
+Idempotency keys that are too old go with it.
+
 Runs that go are never touched, nor sets that have not ended or whose combined export is still to be made. A batch
 is decided and carried out in one transaction, so a run that is being restarted stays. Its bytes are moved aside
 before the commit: afterwards nothing would know of them.
@@ -14,7 +16,7 @@ import structlog
 from lamplighter import planner
 from lamplighter.files import AttemptFolder, Files
 from lamplighter.model import Limits
-from lamplighter.store import retention
+from lamplighter.store import idempotency, retention
 from lamplighter.store.database import Database
 from lamplighter.store.retention import Cut, LimitedAgent, OldRun, What
 
@@ -22,6 +24,7 @@ log = structlog.get_logger()
 
 A_PASS = 200  # runs; with more to do, the next pass comes a second later
 _AT_ONCE = 50  # runs in one transaction, so that others get their turn to write
+_KEYS_AT_ONCE = 1000
 _PASS_EVERY = timedelta(seconds=30)
 _LOGS = frozenset({"Log", "Snapshot", "Evidence"})  # of the types of files
 # What is removed, and whether of Skipped runs: they are counted by themselves, and have neither logs nor files.
@@ -49,6 +52,7 @@ class Pruner:
             return last + _PASS_EVERY
         self._has_more = False
         self._last = now
+        self._forget_keys(now)
         pruned = self.prune_once(now)
         if pruned:
             log.info("removed what is kept no longer", runs=pruned)
@@ -73,6 +77,15 @@ class Pruner:
                 self._last_agent = agent.id
                 break
         return A_PASS - left
+
+    def _forget_keys(self, now: datetime) -> None:
+        """Idempotency keys hold for a day; what is older is not looked at any more."""
+        with self._db.read() as c:
+            if not idempotency.any_before(c, now - idempotency.KEPT_FOR):
+                return
+        with self._db.write() as c:
+            forgotten = idempotency.delete_before(c, now - idempotency.KEPT_FOR, _KEYS_AT_ONCE)
+        self._has_more = self._has_more or forgotten >= _KEYS_AT_ONCE
 
     def _prune_agent(self, agent: LimitedAgent, now: datetime, most: int) -> int:
         limits = planner.limits_of_agent(agent.own, agent.space)

@@ -59,6 +59,7 @@ class Cli:
             "LAMPLIGHTER_URL": url,
             "LAMPLIGHTER_API_KEY": KEY,
             "LAMPLIGHTER_DATA": "/nonexistent",
+            "LAMPLIGHTER_RATE_LIMIT": "0",
             **environment,
         }
 

@@ -188,7 +188,9 @@ class Cast:
         return answer
 
     def _mend(self, operation: str, answer: httpx.Response) -> None:
-        """What was deleted is there again for the next one."""
+        """What was deleted is there again for the next one, and what was created is gone."""
+        if operation == "createAgent" and answer.status_code == 201:
+            self.clients["admin"].delete(f"/agent/{answer.json()['id']}").raise_for_status()
         if answer.status_code != 204:
             return
         if operation == "deleteAgent":

@@ -122,9 +122,20 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 # --- statuses ---
 
 
-def test_422_is_never_answered_so_it_is_not_documented(document: dict[str, Any]) -> None:
+def test_422_is_only_for_a_key_that_was_used_so_it_is_documented_with_the_key(
+    document: dict[str, Any],
+) -> None:
     for method, path, operation in operations(document):
-        assert "422" not in operation["responses"], (method, path)
+        takes_key = "Idempotency-Key" in [one["name"] for one in operation.get("parameters", [])]
+        # Getting a token changes nothing.
+        assert takes_key == (method == "post" and path != "/oauth/token"), (method, path)
+        assert takes_key == ("422" in operation["responses"]), (method, path)
+
+
+def test_429_is_documented_for_whatever_is_counted(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        is_counted = "security" in operation or path == "/oauth/token"  # where failures are counted
+        assert is_counted == ("429" in operation["responses"]), (method, path)
 
 
 def test_errors_are_documented_as_problem_documents_only(document: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, repeat
 
 import typer
 
@@ -12,8 +13,11 @@ from lamplighter.cli.session import quoted
 from lamplighter.client import ENDED, WAITS, Agent, ApiError, CannotConnect, Client, Run
 
 _INTERRUPTED = 130
-_LOOK_EVERY = 0.2  # seconds between looks at a run that is waited for
-_PATIENCE = 30  # seconds for which a server that is being restarted is asked again
+# Seconds between looks at a run that is waited for: most are short, and a long one is not worth a whole rate limit.
+_FIRST_PAUSES, _LOOK_EVERY = (0.2,) * 15, 1.0
+_PATIENCE = (
+    60  # seconds for which a server is asked again that is being restarted, or has been asked too often
+)
 
 
 def follow(client: Client, agent: Agent, run: Run) -> None:
@@ -33,6 +37,7 @@ def wait_for(client: Client, agent: Agent, run: Run, *, show: bool) -> None:
 def _watch(client: Client, agent: Agent, run: Run, *, to_end: bool) -> None:
     """Return when a server has taken the run, or it has ended; tell why it waits, whenever that changes."""
     name, told, is_begun = f"Run {run['id']} of {agent['name']}", None, False
+    pauses = chain(_FIRST_PAUSES, repeat(_LOOK_EVERY))
     with waiting(f"Waiting for run {run['id']} of {agent['name']} …"):
         while True:
             now = _patiently(client, agent, run)
@@ -44,16 +49,16 @@ def _watch(client: Client, agent: Agent, run: Run, *, to_end: bool) -> None:
                 hint(f"{name}: {status_name(now['status'])}: {told}")
             if now["status"] in ENDED or (is_begun and not to_end):
                 return
-            time.sleep(_LOOK_EVERY)  # nothing tells why a run waits, or that it waits no longer
+            time.sleep(next(pauses))  # nothing tells why a run waits, or that it waits no longer
 
 
 def _patiently(client: Client, agent: Agent, run: Run) -> Run:
-    """The run as it is now; a server that is being restarted is asked again."""
+    """The run as it is now; a server that is being restarted, or refuses for now, is asked again."""
     for _ in range(_PATIENCE):
         try:
             return client.run(agent["id"], run["id"])
         except (CannotConnect, ApiError) as problem:
-            if problem.status not in (502, 503, 504):
+            if problem.status not in (429, 502, 503, 504):
                 raise
         time.sleep(1)
     return client.run(agent["id"], run["id"])

@@ -1,7 +1,7 @@
-"""The HTTP application: its routes, one mapping of errors, one limit on bodies."""
+"""The HTTP application: its routes, what stands around them, one mapping of errors."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from lamplighter.errors import (
     InvalidInput,
     LamplighterError,
     NotFound,
+    TimedOut,
     TooLarge,
     Unavailable,
     UnsupportedMedia,
@@ -43,9 +44,11 @@ from lamplighter.http.api import (
     tokens,
     users,
 )
-from lamplighter.http.api.access import Services
-from lamplighter.http.api.shapes import Problem
-from lamplighter.http.tolerance import Message, Receive, Send, Tolerance
+from lamplighter.http.api.access import Services, problems
+from lamplighter.http.idempotency import KEY_PARAMETER, KeyedRequests
+from lamplighter.http.middleware import BodyLimit, Defects, HeadLimit, RateHeaders
+from lamplighter.http.problems import PROBLEM, problem_answer
+from lamplighter.http.tolerance import Tolerance
 
 log = structlog.get_logger()
 
@@ -66,17 +69,16 @@ _ROUTERS = (
     audit.router,
     runs.downloads,
 )
-_PROBLEM = "application/problem+json"
-_SCHEMES = 'ApiKey realm="lamplighter", Bearer realm="lamplighter"'
 _NOTHING_FROM_ELSEWHERE = "default-src 'none'; style-src 'unsafe-inline'"
 _WITH_LOCATION = ("201", "302")
-_MOST_BYTES = 2 * 1024**2
-_MOST_BYTES_OF_AGENT = 256 * 1024**2
-_MOST_DRAINED = 512 * 1024**2
+_MOST_ERRORS = 100  # in one answer
 
 
-def create_app(services: Services) -> FastAPI:
-    """The application over these services; ``app.state.stopping`` is to be set when the server stops."""
+def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
+    """The application over these services; ``app.state.stopping`` is to be set when the server stops.
+
+    ``rate_limit`` is what answers say of it; the services count.
+    """
     app = FastAPI(
         title="Lamplighter",
         version=lamplighter.__version__,
@@ -100,11 +102,14 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(OperationalError, _database_away)
-    app.add_exception_handler(Exception, _defect)
+    # The last one stands outermost.
+    app.add_middleware(KeyedRequests)
     app.add_middleware(BodyLimit)
-    # The last one added is the first to see a request.
     routes = [route for router in _ROUTERS for route in router.routes]
     app.add_middleware(Tolerance, routes=routes, prefix=_PREFIX)
+    app.add_middleware(HeadLimit)
+    app.add_middleware(Defects)
+    app.add_middleware(RateHeaders, limit=rate_limit)
     _tell_the_truth(app)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     return app
@@ -117,14 +122,7 @@ def _docs(request: Request) -> HTMLResponse:
 
 
 def _answer(request: Request, error: LamplighterError) -> JSONResponse:
-    problem = Problem.of(error, request.url.path)
-    headers = {"WWW-Authenticate": _SCHEMES} if error.status == 401 else None
-    return JSONResponse(
-        problem.model_dump(by_alias=True, exclude_none=True),
-        status_code=error.status,
-        media_type=_PROBLEM,
-        headers=headers,
-    )
+    return problem_answer(request.url.path, error)
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
@@ -139,7 +137,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     errors = error.errors()
     if any(one["loc"] == ("body",) and isinstance(one.get("input"), bytes) for one in errors):
         return _answer(request, UnsupportedMedia("send the body as application/json"))
-    return _answer(request, InvalidInput(*map(_field_error, errors)))
+    return _answer(request, InvalidInput(*map(_field_error, errors[:_MOST_ERRORS])))
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:
@@ -165,6 +163,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         answer = _answer(request, known)
         answer.headers["Allow"] = allowed
         return answer
+    elif error.status_code == 408:
+        known = _TooSlow(error.detail)
     elif error.status_code == 413:
         known = TooLarge(error.detail)
     elif error.status_code == 400:
@@ -187,6 +187,11 @@ def _methods_at(request: Request) -> list[str]:
     ]
 
 
+class _TooSlow(TimedOut):
+    code = "body_too_slow"
+    status = 408
+
+
 class _MethodNotAllowed(Conflict):
     code = "method_not_allowed"
     status = 405
@@ -198,26 +203,18 @@ async def _database_away(request: Request, error: Exception) -> JSONResponse:
     return _answer(request, Unavailable("the database is not available at the moment: try again"))
 
 
-async def _defect(request: Request, error: Exception) -> JSONResponse:
-    log.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
-    return _answer(request, LamplighterError("something went wrong in the server; its log says what"))
-
-
 def _tell_the_truth(app: FastAPI) -> None:
-    """Take from the OpenAPI document what FastAPI adds on its own and this API never answers."""
+    """Take from the OpenAPI document what FastAPI adds on its own and this API never answers; add what it does not
+    know of: the limits and keys of requests."""
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
         document = make()
         for path in document["paths"].values():
-            for operation in path.values():
-                operation["responses"].pop("422", None)
-                for status, answer in operation["responses"].items():
-                    content = answer.get("content", {})
-                    if _PROBLEM in content:
-                        answer["content"] = {_PROBLEM: content[_PROBLEM]}
-                    if status in _WITH_LOCATION:
-                        answer["headers"] = {"Location": {"schema": {"type": "string"}}}
+            for method, operation in path.items():
+                _tell_the_truth_of(method, operation)
         for leftover in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(leftover, None)
         return document
@@ -225,57 +222,20 @@ def _tell_the_truth(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way of changing it
 
 
-class BodyLimit:
-    """Answers 413 to a body that is too large, before it is read whole."""
-
-    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        most = _MOST_BYTES_OF_AGENT if _is_agent_upload(scope) else _MOST_BYTES
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > most:
-            if int(declared) <= _MOST_DRAINED:
-                await _drain(receive)
-            await self._refuse(scope, receive, send, most)
-            return
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > most:
-                if message.get("more_body"):
-                    await _drain(receive)
-                raise HTTPException(413, _too_large(most))
-            return message
-
-        await self._app(scope, counted, send)
-
-    async def _refuse(self, scope: Message, receive: Receive, send: Send, most: int) -> None:
-        answer = _answer(Request(scope), TooLarge(_too_large(most)))
-        answer.headers["Connection"] = "close"
-        await answer(scope, receive, send)
-
-
-async def _drain(receive: Receive) -> None:
-    """Read what is still being sent: who is cut off while sending does not get to see the answer."""
-    seen = 0
-    while seen < _MOST_DRAINED:
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if not message.get("more_body"):
-            return
-
-
-def _too_large(most: int) -> str:
-    return f"the body is larger than {most // 1024**2} MiB"
-
-
-def _is_agent_upload(scope: Message) -> bool:
-    parts = scope["path"].rstrip("/").split("/")
-    return parts[1:4] == ["api", "v1", "agent"] and len(parts) <= 5
+def _tell_the_truth_of(method: str, operation: dict[str, Any]) -> None:
+    answers = operation["responses"]
+    answers.pop("422", None)
+    if "security" in operation:
+        answers.update({str(status): answer for status, answer in problems(429).items()})
+        answers["429"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
+        if method == "post":
+            operation.setdefault("parameters", []).append(KEY_PARAMETER)
+            answers.update({str(status): answer for status, answer in problems(409, 422).items()})
+    for status, answer in answers.items():
+        answer.pop("model", None)
+        content = answer.get("content", {})
+        if PROBLEM in content:
+            answer["content"] = {PROBLEM: content[PROBLEM]}
+        if status in _WITH_LOCATION:
+            answer["headers"] = {"Location": {"schema": {"type": "string"}}}
+    operation["responses"] = dict(sorted(answers.items()))

@@ -6,17 +6,14 @@ Here requests are put into the one form that the routes know, before anything el
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from lamplighter.http.middleware import App, Message, Receive, Send
 
 _WITHOUT_CONTENT = (204, 304)
 
@@ -24,12 +21,7 @@ _WITHOUT_CONTENT = (204, 304)
 class Tolerance:
     """Puts requests into the form that ``routes`` know; their paths begin with ``prefix``."""
 
-    def __init__(
-        self,
-        app: Callable[[Message, Receive, Send], Awaitable[None]],
-        routes: Iterable[BaseRoute],
-        prefix: str,
-    ) -> None:
+    def __init__(self, app: App, routes: Iterable[BaseRoute], prefix: str) -> None:
         self._app = app
         known = [route for route in routes if isinstance(route, APIRoute)]
         self._paths = [

@@ -15,6 +15,7 @@ from lamplighter.planner.due_times import (
 )
 from lamplighter.planner.firing import LATE_AFTER, Entry, Plan, plan_due, settle_before_change
 from lamplighter.planner.keeping import limits_of_agent, too_old_before
+from lamplighter.planner.pacing import WINDOW, wait_for_turn
 from lamplighter.planner.rotation import Pick, ProxyUse, checked, noted, pick, rest_until
 from lamplighter.planner.serving import WAITS_FOR_GROUP, runs_will_wait_for_group, waits_for_group
 from lamplighter.planner.starting import (
@@ -34,6 +35,7 @@ __all__ = [
     "LEASE",
     "NOT_DELIVERED",
     "WAITS_FOR_GROUP",
+    "WINDOW",
     "Admission",
     "Combination",
     "Entry",
@@ -62,5 +64,6 @@ __all__ = [
     "split_input",
     "too_old_before",
     "trigger_of",
+    "wait_for_turn",
     "waits_for_group",
 ]

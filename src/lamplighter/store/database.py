@@ -1,8 +1,9 @@
 """The database: opening it, its transactions, and the one place where SQLite and PostgreSQL differ."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, TypeVar
@@ -18,6 +19,33 @@ _SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 30000",
 )
+
+
+class _Together:
+    """What one thread does as one transaction; it begins with the first ``write()``."""
+
+    def __init__(self, stack: ExitStack, begin: Callable[[sa.Connection], None]) -> None:
+        self._stack = stack
+        self._begin = begin
+        self._refusal: Exception | None = None
+        self.connection: sa.Connection | None = None
+
+    def joined(self, database: "Database") -> sa.Connection:
+        """The connection of the transaction, which is begun if it is not yet; the error of ``begin``, again."""
+        if self._refusal is not None:
+            raise self._refusal
+        if self.connection is None:
+            c = self._stack.enter_context(database.transaction_that_writes())
+            try:
+                self._begin(c)
+            except Exception as problem:
+                self._refusal = problem
+                raise
+            self.connection = c
+        return self.connection
+
+
+_together: ContextVar[_Together | None] = ContextVar("_together", default=None)
 
 
 class Database:
@@ -43,12 +71,42 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A transaction that only reads; it sees one consistent state."""
+        together = _together.get()
+        if together is not None and together.connection is not None:
+            yield together.connection
+            return
         with self.engine.connect() as c, c.begin():
             yield c
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that may write; committed on leaving, rolled back when an exception leaves it."""
+        together = _together.get()
+        if together is None:
+            with self.transaction_that_writes() as c:
+                yield c
+            return
+        c = together.joined(self)
+        with c.begin_nested():
+            yield c
+
+    @contextmanager
+    def as_one(self, begin: Callable[[sa.Connection], None]) -> Iterator[None]:
+        """Make one transaction of all that this thread writes inside, committed on leaving.
+
+        It begins with the first ``write()``: ``begin`` is then called in it. From there on every other writer
+        waits, so nothing slow may follow, nor anything that waits for what another thread writes.
+        """
+        with ExitStack() as stack:
+            token = _together.set(_Together(stack, begin))
+            try:
+                yield
+            finally:
+                _together.reset(token)
+
+    @contextmanager
+    def transaction_that_writes(self) -> Iterator[sa.Connection]:
+        """What ``write()`` is when it stands alone."""
         with self._writer_turn(), self.engine.connect() as connection:
             c = connection.execution_options(lamplighter_writes=True)
             with c.begin():

@@ -584,3 +584,16 @@ sa.Index(
     sqlite_where=retention.c.agent_id.is_(None),
     postgresql_where=retention.c.agent_id.is_(None),
 )
+
+# A request that is carried out once for its Idempotency-Key. `sealed` has what was asked and, when it is known,
+# what was answered; `going_in` is the process that carries it out, null when it is over.
+idempotency_keys = _table(
+    "idempotency_keys",
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("going_in", sa.Text),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Index("ix_idempotency_keys_created", "created"),
+)
+idempotency_keys.dialect_options["sqlite"]["autoincrement"] = False

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from lamplighter.clock import Clock
+from lamplighter.errors import NotAuthenticated
 from lamplighter.http.api.shapes import Item, Page, Problem
 from lamplighter.model import Actor
 from lamplighter.service.agents import Agents
@@ -15,10 +16,12 @@ from lamplighter.service.audit import AuditLog
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
+from lamplighter.service.idempotency import Idempotency
 from lamplighter.service.identity import Identity
 from lamplighter.service.keys import Keys
 from lamplighter.service.notifications import Notifications
 from lamplighter.service.proxies import ProxyPools
+from lamplighter.service.rate_limits import RateLimits
 from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
@@ -46,6 +49,8 @@ class Services:
     groups: Groups
     retention: Retention
     health: Health
+    rate_limits: RateLimits
+    idempotency: Idempotency
     clock: Clock
 
 
@@ -69,12 +74,21 @@ def services(request: Request) -> Services:
 
 
 def actor(
+    request: Request,
     services: Annotated[Services, Depends(services)],
     authorization: Annotated[str | None, Security(_header)],
     _token: Annotated[object, Security(_bearer)],  # the same header: for the OpenAPI document
 ) -> Actor:
-    """The user behind the request; 401 when there is none."""
-    return services.identity.authenticate(authorization)
+    """The user behind the request; 401 when there is none, 429 when there are too many requests."""
+    try:
+        found = services.identity.authenticate(authorization)
+    except NotAuthenticated:
+        if authorization and request.client:
+            services.rate_limits.failed(request.client.host)
+        raise
+    services.rate_limits.admit(found)
+    request.state.actor = found
+    return found
 
 
 Use = Annotated[Services, Depends(services)]
@@ -140,6 +154,8 @@ _TITLES = {
     409: "Conflict",
     413: "Too large",
     415: "Unsupported media type",
+    422: "Idempotency key reused",
+    429: "Too many requests",
     500: "The run failed",
     503: "Unavailable",
     504: "Timed out",

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
@@ -13,10 +13,11 @@ from lamplighter.errors import InvalidInput, UnsupportedMedia
 from lamplighter.files import checked_files, files_of_archive
 from lamplighter.http.api.access import AgentId, Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import AgentPage, AgentShape, Page, VersionShape
+from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import AgentOrder, AgentQuery, ConfigType, RunStatus
 from lamplighter.service.requests import AgentRequest, RestoreRequest, choose
 
-router = APIRouter(tags=["agents"])
+router = APIRouter(tags=["agents"], route_class=OnceRoute)
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -87,6 +88,59 @@ Direction = Annotated[
 ]
 
 
+async def _read(request: Request, _caller: Caller) -> tuple[AgentRequest, dict[str, bytes] | None]:
+    """The request and its files, from JSON or from multipart; nothing of it is read for a stranger."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json" or kind.endswith("+json"):
+        return await _read_json(request)
+    if kind == "multipart/form-data":
+        return await _read_multipart(request)
+    raise UnsupportedMedia("send application/json with files, or multipart/form-data with a bundle")
+
+
+async def _read_json(request: Request) -> tuple[AgentRequest, dict[str, bytes] | None]:
+    try:
+        body = _parse(json.loads(await request.body()))
+    except (ValueError, RecursionError) as problem:
+        raise InvalidInput.of("", f"the body is not valid JSON: {problem}") from problem
+    if body.files is None:
+        return body, None
+    return body, checked_files({name: text.encode() for name, text in body.files.items()})
+
+
+async def _read_multipart(request: Request) -> tuple[AgentRequest, dict[str, bytes] | None]:
+    async with request.form(max_files=1, max_fields=20) as form:
+        fields: dict[str, Any] = {name: value for name, value in form.items() if isinstance(value, str)}
+        fields = {
+            name: _number(value) if name.lower() == "spaceid" else value for name, value in fields.items()
+        }
+        body = _parse(fields)
+        bundle = next((value for name, value in form.items() if name.lower() == "bundle"), None)
+        if bundle is None:
+            return body, None
+        if not isinstance(bundle, UploadFile):
+            raise InvalidInput.of("bundle", "must be a file: a zip or a tar.gz")
+        content = await bundle.read()
+        return body, await run_in_threadpool(files_of_archive, bundle.filename or "bundle", content)
+
+
+def _number(text: str) -> int | str:
+    """A form has only text."""
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+def _parse(document: Any) -> AgentRequest:
+    try:
+        return AgentRequest.model_validate(document)
+    except ValidationError as problem:
+        # As if FastAPI had read the body: one place words what is wrong with a request.
+        errors = [{**error, "loc": ("body", *error["loc"])} for error in problem.errors()]
+        raise RequestValidationError(errors) from problem
+
+
+Sent = Annotated[tuple[AgentRequest, dict[str, bytes] | None], Depends(_read)]
+
+
 @router.get("/agent/all", responses=problems(400, 401))
 def list_agents(
     use: Use,
@@ -123,12 +177,12 @@ def search_agents(
 
 
 @router.post("/agent", status_code=201, responses=problems(400, 401, 409, 413, 415), openapi_extra=_BODY)
-async def create_agent(request: Request, response: Response, use: Use, caller: Caller) -> AgentShape:
+def create_agent(response: Response, use: Use, caller: Caller, sent: Sent) -> AgentShape:
     """Create an agent from files in JSON or from a bundle."""
-    body, files = await _read(request)
+    body, files = sent
     if files is None:
         raise InvalidInput.of("files", 'is required: an object of path → text, or a multipart field "bundle"')
-    agent = await run_in_threadpool(use.agents.create, caller, body, files)
+    agent = use.agents.create(caller, body, files)
     response.headers["Location"] = f"/api/v1/agent/{agent.id}"
     return AgentShape.of(agent)
 
@@ -140,10 +194,10 @@ def read_agent(agent_id: AgentId, use: Use, caller: Caller) -> AgentShape:
 
 
 @router.put("/agent/{agentId}", responses=problems(400, 401, 404, 409, 413, 415), openapi_extra=_BODY)
-async def save_agent(agent_id: AgentId, request: Request, use: Use, caller: Caller) -> AgentShape:
+def save_agent(agent_id: AgentId, use: Use, caller: Caller, sent: Sent) -> AgentShape:
     """Save an agent as its next version; without files the version keeps those it has."""
-    body, files = await _read(request)
-    return AgentShape.of(await run_in_threadpool(use.agents.save, caller, agent_id, body, files))
+    body, files = sent
+    return AgentShape.of(use.agents.save(caller, agent_id, body, files))
 
 
 @router.delete("/agent/{agentId}", status_code=204, responses=problems(400, 401, 404, 409))
@@ -184,53 +238,3 @@ def restore_version(
     return AgentShape.of(
         use.agents.restore(caller, agent_id, version, None if body is None else body.content)
     )
-
-
-async def _read(request: Request) -> tuple[AgentRequest, dict[str, bytes] | None]:
-    """The request and its files, from JSON or from multipart."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json" or kind.endswith("+json"):
-        return await _read_json(request)
-    if kind == "multipart/form-data":
-        return await _read_multipart(request)
-    raise UnsupportedMedia("send application/json with files, or multipart/form-data with a bundle")
-
-
-async def _read_json(request: Request) -> tuple[AgentRequest, dict[str, bytes] | None]:
-    try:
-        body = _parse(json.loads(await request.body()))
-    except (ValueError, RecursionError) as problem:
-        raise InvalidInput.of("", f"the body is not valid JSON: {problem}") from problem
-    if body.files is None:
-        return body, None
-    return body, checked_files({name: text.encode() for name, text in body.files.items()})
-
-
-async def _read_multipart(request: Request) -> tuple[AgentRequest, dict[str, bytes] | None]:
-    async with request.form() as form:
-        fields: dict[str, Any] = {name: value for name, value in form.items() if isinstance(value, str)}
-        fields = {
-            name: _number(value) if name.lower() == "spaceid" else value for name, value in fields.items()
-        }
-        body = _parse(fields)
-        bundle = next((value for name, value in form.items() if name.lower() == "bundle"), None)
-        if bundle is None:
-            return body, None
-        if not isinstance(bundle, UploadFile):
-            raise InvalidInput.of("bundle", "must be a file: a zip or a tar.gz")
-        content = await bundle.read()
-        return body, await run_in_threadpool(files_of_archive, bundle.filename or "bundle", content)
-
-
-def _number(text: str) -> int | str:
-    """A form has only text."""
-    return int(text) if text.isascii() and text.isdigit() else text
-
-
-def _parse(document: Any) -> AgentRequest:
-    try:
-        return AgentRequest.model_validate(document)
-    except ValidationError as problem:
-        # As if FastAPI had read the body: one place words what is wrong with a request.
-        errors = [{**error, "loc": ("body", *error["loc"])} for error in problem.errors()]
-        raise RequestValidationError(errors) from problem

@@ -8,9 +8,10 @@ from pydantic import Field
 from lamplighter import model
 from lamplighter.http.api.access import Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
+from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.groups import GroupRequest
 
-router = APIRouter(tags=["server groups"])
+router = APIRouter(tags=["server groups"], route_class=OnceRoute)
 GroupId = Annotated[int, Path(alias="groupId", ge=1, le=2**31 - 1)]
 
 

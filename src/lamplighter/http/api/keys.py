@@ -6,9 +6,10 @@ from fastapi import APIRouter, Path, Response
 
 from lamplighter.http.api.access import Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import KeyShape, NewKeyShape, Page
+from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.requests import KeyRequest
 
-router = APIRouter(tags=["api keys"])
+router = APIRouter(tags=["api keys"], route_class=OnceRoute)
 KeyId = Annotated[int, Path(alias="keyId", ge=1, le=2**63 - 1)]
 
 

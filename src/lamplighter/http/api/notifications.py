@@ -6,10 +6,11 @@ from fastapi import APIRouter, Path, Response
 
 from lamplighter.http.api.access import Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
+from lamplighter.http.idempotency import OnceRoute, acts_outside
 from lamplighter.model import NotificationEvent, NotificationMessage, NotificationRule
 from lamplighter.service.notifications import Named, NotificationRequest
 
-router = APIRouter(tags=["notifications"])
+router = APIRouter(tags=["notifications"], route_class=OnceRoute)
 NotificationId = Annotated[int, Path(alias="notificationId", ge=1, le=2**63 - 1)]
 _MOST = 1000
 
@@ -139,6 +140,7 @@ def delete_notification(notification_id: NotificationId, use: Use, caller: Calle
 
 
 @router.post("/notifications/{notificationId}/test", responses=problems(400, 401, 404))
+@acts_outside
 def test_notification(notification_id: NotificationId, use: Use, caller: Caller) -> NotificationTestShape:
     """Send a test message to each target now, and tell what came of it."""
     test = use.notifications.test(caller, notification_id)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from lamplighter.http.api.access import Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
+from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import ProxyHealth, ProxyPoolSums
 from lamplighter.service.proxies import (
     PoolView,
@@ -16,7 +17,7 @@ from lamplighter.service.proxies import (
     ProxyView,
 )
 
-router = APIRouter(tags=["proxy pools"])
+router = APIRouter(tags=["proxy pools"], route_class=OnceRoute)
 PoolId = Annotated[int, Path(alias="proxyPoolId", ge=1, le=2**31 - 1)]
 
 

@@ -29,12 +29,13 @@ from lamplighter.http.api.access import (
     problems,
 )
 from lamplighter.http.api.shapes import FileShape, Page, RunShape
+from lamplighter.http.idempotency import REPLAYED, OnceRoute, carried_out_once, sees_to_keys
 from lamplighter.masking import Mask
 from lamplighter.model import Actor, Run, RunStatus
 from lamplighter.service import logs
 from lamplighter.service.requests import StartRequest
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(tags=["runs"], route_class=OnceRoute)
 downloads = APIRouter(tags=["runs"])
 
 _LOOK_EVERY = 0.2  # seconds between looks at a run or log that somebody waits for
@@ -60,21 +61,33 @@ def _in_any_case(word: str) -> str:
         **problems(400, 401, 404, 409, 413, 415, 500, 504),
     },
 )
+@sees_to_keys
 async def start_agent(
     agent_id: AgentId, request: Request, use: Use, caller: Caller, body: StartRequest | None = None
 ) -> Any:
     """Start an agent: 202 with the run, or, synchronously, 200 with its records when it has ended."""
     wanted = body or StartRequest()
-    run = await run_in_threadpool(use.runs.start, caller, agent_id, wanted)
-    if not wanted.is_run_synchronously:
-        return RunShape.of(run, use.clock.now())
+
+    def start() -> RunShape:
+        return RunShape.of(use.runs.start(caller, agent_id, wanted), use.clock.now())
+
+    # With an Idempotency-Key it is the start that is done once: a repeat waits for the same run.
+    started = await run_in_threadpool(carried_out_once, request, start, 202)
+    if not wanted.is_run_synchronously or started.status_code != 202:
+        return started
+    run_id = json.loads(bytes(started.body))["id"]
+    run = await run_in_threadpool(use.runs.get, caller, agent_id, run_id)
     ended = await _end_of(use, caller, run, wanted.timeout)
     if ended is None:
         await run_in_threadpool(use.runs.stop, caller, agent_id, run.id, _TIME_OUT)
         raise TimedOut(f"run {run.id} did not end within {wanted.timeout} seconds and is being stopped")
     if ended.status not in (RunStatus.COMPLETED, RunStatus.SUCCESS):
         raise RunFailed(f"run {run.id} ended as {ended.status.name.capitalize()}: {ended.message}")
-    return StreamingResponse(_json_array(use.runs.records(ended)), media_type="application/json")
+    records = StreamingResponse(_json_array(use.runs.records(ended)), media_type="application/json")
+    records.headers.update(
+        {name: value for name, value in started.headers.items() if name == REPLAYED.lower()}
+    )
+    return records
 
 
 class RunFailed(LamplighterError):

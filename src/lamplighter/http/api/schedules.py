@@ -13,10 +13,11 @@ from lamplighter.http.api.shapes import (
     RunShape,
     ScheduleShape,
 )
+from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import Schedule
 from lamplighter.service.requests import PreviewRequest, ScheduleRequest, Time, Until
 
-router = APIRouter(tags=["schedules"])
+router = APIRouter(tags=["schedules"], route_class=OnceRoute)
 
 
 @router.get("/agent/{agentId}/schedules", responses=problems(400, 401, 404))

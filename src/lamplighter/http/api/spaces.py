@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query, Response
 from lamplighter import model
 from lamplighter.http.api.access import Caller, Paging, SpaceId, Use, UserId, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
+from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.requests import MemberRequest, RunAllRequest, SpaceRequest
 from lamplighter.service.runs import Started
 
-router = APIRouter(tags=["spaces"])
+router = APIRouter(tags=["spaces"], route_class=OnceRoute)
 
 
 class SpaceShape(Shape):

@@ -55,7 +55,7 @@ _REFUSED: dict[str, Any] = {"model": TokenErrorShape, "description": "No token, 
 @router.post(
     "/oauth/token",
     response_model=TokenShape,
-    responses={400: _REFUSED, 401: _REFUSED, **problems(413, 415)},
+    responses={400: _REFUSED, 401: _REFUSED, **problems(413, 415, 429)},
     openapi_extra=_BODY,
 )
 async def create_token(request: Request, use: Use) -> JSONResponse:
@@ -81,6 +81,8 @@ async def create_token(request: Request, use: Use) -> JSONResponse:
         else:
             return _refused("unsupported_grant_type", "grant_type must be password or client_credentials")
     except NotAuthenticated as problem:
+        if request.client:
+            use.rate_limits.failed(request.client.host)
         if grant == "password":
             return _refused("invalid_grant", str(problem))
         return _refused("invalid_client", str(problem), 401)

@@ -5,9 +5,10 @@ from fastapi import APIRouter, Response
 from lamplighter import model
 from lamplighter.http.api.access import Caller, Paging, Use, UserId, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
+from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.requests import PasswordRequest, UserRequest
 
-router = APIRouter(tags=["users"])
+router = APIRouter(tags=["users"], route_class=OnceRoute)
 
 
 class UserShape(Shape):

@@ -1,0 +1,183 @@
+"""What stands around the routes: limits on what is received, and what every answer carries. One class each."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+
+from lamplighter.errors import LamplighterError, TooLarge
+from lamplighter.http.problems import problem_answer
+from lamplighter.planner import WINDOW
+
+log = structlog.get_logger()
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_MOST_BYTES = 2 * 1024**2
+_MOST_BYTES_OF_AGENT = 256 * 1024**2
+_MOST_DRAINED = 512 * 1024**2
+_MOST_BYTES_OF_ADDRESS = 8 * 1024
+_MOST_BYTES_OF_HEADERS = 32 * 1024
+_MOST_HEADERS = 100
+_PATIENCE = 30.0  # seconds between two pieces of a body
+
+
+class RateHeaders:
+    """Every answer says how many requests a credential may send in which time; nothing when any number may be."""
+
+    def __init__(self, app: App, limit: int) -> None:
+        self._app = app
+        self._headers = {
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Window-Seconds": str(int(WINDOW.total_seconds())),
+        }
+        if limit == 0:
+            self._headers = {}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class Defects:
+    """Answers 500 when an error of ours comes through. It stands inside of what adds headers to answers."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception:
+            if scope["type"] != "http" or begun:
+                raise
+            log.exception("a request failed", method=scope["method"], path=scope["path"])
+            error = LamplighterError("something went wrong in the server; its log says what")
+            await problem_answer(scope["path"], error)(scope, receive, send)
+
+
+class AddressTooLong(TooLarge):
+    """The address of a request is too long."""
+
+    code = "address_too_long"
+    status = 414
+    title = "Address too long"
+
+
+class HeadersTooLarge(TooLarge):
+    """The headers of a request are too many or too long."""
+
+    code = "headers_too_large"
+    status = 431
+    title = "Headers too large"
+
+
+class HeadLimit:
+    """Answers 414 to an address that is too long and 431 to headers that are too large or too many."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        error = _head_error(scope) if scope["type"] == "http" else None
+        if error is None:
+            await self._app(scope, receive, send)
+            return
+        answer = problem_answer(scope["path"], error)
+        answer.headers["Connection"] = "close"
+        await answer(scope, receive, send)
+
+
+def _head_error(scope: Message) -> LamplighterError | None:
+    if len(scope["raw_path"]) + len(scope["query_string"]) > _MOST_BYTES_OF_ADDRESS:
+        return AddressTooLong(f"the address is longer than {_MOST_BYTES_OF_ADDRESS // 1024} KiB")
+    headers = scope["headers"]
+    if sum(len(name) + len(value) for name, value in headers) > _MOST_BYTES_OF_HEADERS:
+        return HeadersTooLarge(f"the headers are larger than {_MOST_BYTES_OF_HEADERS // 1024} KiB")
+    if len(headers) > _MOST_HEADERS:
+        return HeadersTooLarge(f"there are more than {_MOST_HEADERS} headers")
+    return None
+
+
+class BodyLimit:
+    """Answers 413 to a body that is too large, before it is read whole, and 408 to one that does not go on."""
+
+    def __init__(self, app: App, patience: float = _PATIENCE) -> None:
+        self._app = app
+        self._patience = patience
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        most = _MOST_BYTES_OF_AGENT if _is_agent_upload(scope) else _MOST_BYTES
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > most:
+            if int(declared) <= _MOST_DRAINED:
+                with suppress(HTTPException):
+                    await self._drain(receive)
+            await self._refuse(scope, receive, send, most)
+            return
+        seen, whole = 0, False
+
+        async def counted() -> Message:
+            nonlocal seen, whole
+            # When the body is there, this waits for the client to go away, as long as it takes.
+            message = await (receive() if whole else self._next(receive))
+            whole = not message.get("more_body")
+            seen += len(message.get("body", b""))
+            if seen > most:
+                if not whole:
+                    await self._drain(receive)
+                raise HTTPException(413, _too_large(most))
+            return message
+
+        await self._app(scope, counted, send)
+
+    async def _next(self, receive: Receive) -> Message:
+        try:
+            return await asyncio.wait_for(receive(), self._patience)
+        except TimeoutError as problem:
+            message = f"nothing more of the body came for {self._patience:.0f} seconds"
+            raise HTTPException(408, message, {"Connection": "close"}) from problem
+
+    async def _drain(self, receive: Receive) -> None:
+        """Read what is still being sent: who is cut off while sending does not get to see the answer."""
+        seen = 0
+        while seen < _MOST_DRAINED:
+            message = await self._next(receive)
+            seen += len(message.get("body", b""))
+            if not message.get("more_body"):
+                return
+
+    async def _refuse(self, scope: Message, receive: Receive, send: Send, most: int) -> None:
+        answer = problem_answer(scope["path"], TooLarge(_too_large(most)))
+        answer.headers["Connection"] = "close"
+        await answer(scope, receive, send)
+
+
+def _too_large(most: int) -> str:
+    return f"the body is larger than {most // 1024**2} MiB"
+
+
+def _is_agent_upload(scope: Message) -> bool:
+    parts = scope["path"].rstrip("/").split("/")
+    return parts[1:4] == ["api", "v1", "agent"] and len(parts) <= 5
