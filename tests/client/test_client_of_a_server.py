@@ -82,6 +82,34 @@ async def test_every_group_of_routes_reaches_its_server(connect: Connect, server
         assert "runsDays" in await api.retention.of_space()
 
 
+async def test_users_and_spaces_are_made_changed_and_taken_away(
+    connect: Connect, server: RunningServer
+) -> None:
+    async with connect(server.url, KEY) as api:
+        user = await api.users.create({"name": f"ada {uuid4()}", "email": "ada@example.com"})
+        space = await api.spaces.create({"name": f"Team {uuid4()}"})
+        assert (await api.users.me())["isAdmin"]
+        assert (await api.users.update(user["id"], {"isActive": False}))["isActive"] is False
+        assert user["id"] in [one["id"] for one in await api.users.every()]
+        assert (await api.users.get(user["id"]))["email"] == "ada@example.com"
+        assert (await api.spaces.named(space["name"].upper()))["id"] == space["id"]
+        assert (await api.spaces.put_member(space["id"], user["id"], "editor"))["role"] == "editor"
+        assert [one["userId"] for one in await api.spaces.members(space["id"])] == [user["id"]]
+        await api.spaces.remove_member(space["id"], user["id"])
+        assert (await api.spaces.update(space["id"], {"description": "d"}))["description"] == "d"
+        assert await api.spaces.agents(space["id"]) == []
+        assert (await api.spaces.run_all(space["id"]))["totalAgents"] == 0
+        key = await api.api_keys.create(is_read_only=True, space_id=space["id"], user_id=user["id"])
+        assert (key["isReadOnly"], key["spaceId"], key["userId"]) == (True, space["id"], user["id"])
+        await api.spaces.delete(space["id"])
+        await api.users.delete(user["id"])
+        assert [one["action"] for one in await api.audit_log.every(maxRecords=2)] == [
+            "user.delete",
+            "space.delete",
+        ]
+        assert space["id"] not in [one["id"] for one in await api.spaces.every()]
+
+
 async def test_a_refusal_names_the_field(connect: Connect, server: RunningServer) -> None:
     async with connect(server.url, KEY) as api:
         with pytest.raises(ApiError) as caught:

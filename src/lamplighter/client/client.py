@@ -7,6 +7,7 @@ import httpx
 
 from lamplighter.client.agents import AsyncAgentRoutes
 from lamplighter.client.api_keys import AsyncApiKeys
+from lamplighter.client.audit_log import AsyncAuditLog
 from lamplighter.client.health import AsyncHealthRoutes
 from lamplighter.client.notifications import AsyncNotifications
 from lamplighter.client.proxy_pools import AsyncProxyPools
@@ -16,6 +17,8 @@ from lamplighter.client.schedules import AsyncScheduleRoutes
 from lamplighter.client.secrets import AsyncSecrets
 from lamplighter.client.sending import AsyncSender, authorization
 from lamplighter.client.server_groups import AsyncServerGroups
+from lamplighter.client.spaces import AsyncSpaces
+from lamplighter.client.users import AsyncUsers
 
 
 class AsyncClient(AsyncHealthRoutes, AsyncAgentRoutes, AsyncScheduleRoutes, AsyncRunRoutes):
@@ -38,11 +41,14 @@ class AsyncClient(AsyncHealthRoutes, AsyncAgentRoutes, AsyncScheduleRoutes, Asyn
         super().__init__(sender)
         self.url = sender.url
         self.api_keys = AsyncApiKeys(sender)
+        self.audit_log = AsyncAuditLog(sender)
         self.notifications = AsyncNotifications(sender)
         self.proxy_pools = AsyncProxyPools(sender)
         self.retention = AsyncRetention(sender)
         self.secrets = AsyncSecrets(sender)
         self.server_groups = AsyncServerGroups(sender)
+        self.spaces = AsyncSpaces(sender)
+        self.users = AsyncUsers(sender)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -8,16 +8,34 @@ class ApiKeys(Routes):
     """The routes of API keys: ``client.api_keys``."""
 
     def every(self) -> list[Key]:
-        """All API keys, without the keys themselves."""
+        """One's own API keys, for an administrator those of all, without the keys themselves."""
         return self._ask(list[Key], "GET", "/api-keys")
 
     def get(self, key_id: int) -> Key:
         """One API key, without the key itself."""
         return self._ask(Key, "GET", f"/api-keys/{key_id}")
 
-    def create(self, description: str | None = None, expires: str | None = None) -> NewKey:
-        """Make an API key; ``expires`` is an ISO time."""
-        body = {"description": description, "expires": expires}
+    def create(
+        self,
+        description: str | None = None,
+        expires: str | None = None,
+        *,
+        is_read_only: bool = False,
+        space_id: int | None = None,
+        user_id: int | None = None,
+    ) -> NewKey:
+        """Make an API key; ``expires`` is an ISO time.
+
+        It may only read with ``is_read_only``, and is good for one space only with ``space_id``. ``user_id`` is
+        whose it is to be; only an administrator may say another.
+        """
+        body = {
+            "description": description,
+            "expires": expires,
+            "isReadOnly": is_read_only,
+            "spaceId": space_id,
+            "userId": user_id,
+        }
         return self._ask(NewKey, "POST", "/api-keys", json=body)
 
     def revoke(self, key_id: int) -> None:

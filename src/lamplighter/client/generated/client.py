@@ -7,6 +7,7 @@ import httpx
 
 from lamplighter.client.generated.agents import AgentRoutes
 from lamplighter.client.generated.api_keys import ApiKeys
+from lamplighter.client.generated.audit_log import AuditLog
 from lamplighter.client.generated.health import HealthRoutes
 from lamplighter.client.generated.notifications import Notifications
 from lamplighter.client.generated.proxy_pools import ProxyPools
@@ -16,6 +17,8 @@ from lamplighter.client.generated.schedules import ScheduleRoutes
 from lamplighter.client.generated.secrets import Secrets
 from lamplighter.client.generated.sending import Sender
 from lamplighter.client.generated.server_groups import ServerGroups
+from lamplighter.client.generated.spaces import Spaces
+from lamplighter.client.generated.users import Users
 from lamplighter.client.sending import authorization
 
 
@@ -39,11 +42,14 @@ class Client(HealthRoutes, AgentRoutes, ScheduleRoutes, RunRoutes):
         super().__init__(sender)
         self.url = sender.url
         self.api_keys = ApiKeys(sender)
+        self.audit_log = AuditLog(sender)
         self.notifications = Notifications(sender)
         self.proxy_pools = ProxyPools(sender)
         self.retention = Retention(sender)
         self.secrets = Secrets(sender)
         self.server_groups = ServerGroups(sender)
+        self.spaces = Spaces(sender)
+        self.users = Users(sender)
 
     def close(self) -> None:
         """Close the connections."""
