@@ -1,6 +1,7 @@
 """``lamplighter agent …``"""
 
 import json as json_text
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +21,21 @@ from lamplighter.cli.output import (
     title,
 )
 from lamplighter.cli.pack import Bundle, pack, said_name
-from lamplighter.cli.session import AgentWord, Json, Yes, confirm, connect, keep_said, quoted, the_agent
+from lamplighter.cli.session import (
+    AgentWord,
+    InSpace,
+    Json,
+    Yes,
+    confirm,
+    connect,
+    keep_said,
+    quoted,
+    space_id,
+    the_agent,
+)
 from lamplighter.cli.times import shown
 from lamplighter.client import Agent, Client
+from lamplighter.errors import InvalidInput
 
 app = typer.Typer()
 Comment = Annotated[
@@ -39,6 +52,7 @@ def deploy(
         str | None,
         typer.Option(help="Its name. Default: the one in agent.toml, else the folder's.", show_default=False),
     ] = None,
+    space: InSpace = None,
     comment: Comment = None,
     json: Json = False,
 ) -> None:
@@ -52,8 +66,8 @@ def deploy(
     """
     name = name or said_name(folder) or folder.resolve().name
     with pack(folder) as bundle, connect() as client:
-        known = next((a for a in client.agents(name=name) if a["name"] == name), None)
-        saved = _send(client, bundle, known, name, comment)
+        known, fields = _place(client, name, space)
+        saved = _send(client, bundle, known, name, fields | keep_said(comments=comment))
     if json:
         as_json(saved)
         return
@@ -66,8 +80,17 @@ def deploy(
         hint(f"`lamplighter run start {quoted(saved['name'])} --follow` runs it.")
 
 
-def _send(client: Client, bundle: Bundle, known: Agent | None, name: str, comment: str | None) -> Agent:
-    fields = keep_said(comments=comment)
+def _place(client: Client, name: str, space: str | None) -> tuple[Agent | None, dict[str, str]]:
+    """The agent that has the name already, if there is one, and what says where a new one is to be."""
+    wanted = keep_said(spaceId=space_id(client, space))
+    found = [agent for agent in client.agents(name=name, **wanted) if agent["name"] == name]
+    if len(found) > 1:
+        where = ", ".join(f"space {agent['spaceId']}" for agent in found)
+        raise InvalidInput.of("--space", f"is needed: there is an agent {name} in {where}")
+    return (found[0] if found else None), {key: str(value) for key, value in wanted.items()}
+
+
+def _send(client: Client, bundle: Bundle, known: Agent | None, name: str, fields: Mapping[str, str]) -> Agent:
     with progress(f"Sending {name}", bundle.packed) as bar:
         content = bundle.reader(lambda sent: bar.advance(bar.task_ids[0], sent))
         if known is not None:
@@ -76,10 +99,10 @@ def _send(client: Client, bundle: Bundle, known: Agent | None, name: str, commen
 
 
 @app.command("list")
-def list_(json: Json = False) -> None:
-    """Show all agents."""
+def list_(space: InSpace = None, json: Json = False) -> None:
+    """Show all agents, or those of one space."""
     with connect() as client:
-        agents = client.agents()
+        agents = client.agents(**keep_said(spaceId=space_id(client, space)))
     if json:
         as_json(agents)
         return

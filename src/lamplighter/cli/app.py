@@ -9,7 +9,20 @@ import typer.core
 from pydantic import ValidationError
 
 import lamplighter
-from lamplighter.cli import agents, groups, keys, notifications, proxies, retention, runs, schedules, secrets
+from lamplighter.cli import (
+    agents,
+    groups,
+    keys,
+    notifications,
+    proxies,
+    retention,
+    runs,
+    schedules,
+    secrets,
+    spaces,
+    users,
+)
+from lamplighter.cli.audit import audit
 from lamplighter.cli.doctor import doctor
 from lamplighter.cli.output import fail, say
 from lamplighter.cli.problems import lines_about, status_of
@@ -80,9 +93,12 @@ for group, name, text in (
     (retention.app, "retention", "How long runs, logs and files are kept."),
     (keys.app, "key", "API keys: create, list, revoke."),
     (notifications.app, "notify", "Notifications: who is told of failures, and of what did not run."),
+    (spaces.app, "space", "Spaces: make, share with members, start all that is in one."),
+    (users.app, "user", "Users: add, change, and what you may do yourself."),
     (secrets.app, "secret", "Secrets that inputs refer to: set, list, remove."),
 ):
     app.add_typer(group, name=name, help=text, no_args_is_help=True)
+app.command()(audit)
 app.command()(doctor)
 
 

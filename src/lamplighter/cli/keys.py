@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from lamplighter.cli.options import option
 from lamplighter.cli.output import as_json, hint, on_terminal, say, table
-from lamplighter.cli.session import Json, Yes, confirm, connect
+from lamplighter.cli.session import Json, Yes, confirm, connect, space_id, the_user
 from lamplighter.cli.times import iso, parse_moment, parse_seconds, read, shown
 from lamplighter.client import Key
 from lamplighter.clock import SystemClock
@@ -28,16 +29,32 @@ def create(
             show_default=False,
         ),
     ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="It may only read.")] = False,
+    space: Annotated[
+        str | None, option("--space", metavar="SPACE", help="It is good for this space only.")
+    ] = None,
+    user: Annotated[
+        str | None, option("--user", metavar="USER", help="Whose it is to be; yours when left out.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Make an API key. It is shown once."""
+    """Make an API key. It is shown once. It may do what its user may, or less."""
     with connect() as client:
-        made = client.api_keys.create(description, None if expires is None else _expiry(expires))
+        made = client.api_keys.create(
+            description,
+            None if expires is None else _expiry(expires),
+            is_read_only=read_only,
+            space_id=space_id(client, space),
+            user_id=None if user is None else the_user(client, user)["id"],
+        )
     if json:
         as_json(made)
         return
     say(made["key"])
-    hint(f"Key {made['id']} is good until {shown(made['expires'], seconds=False)}.")
+    limits = _limits(made)
+    hint(f"Key {made['id']} of {made['userName']} is good until {shown(made['expires'], seconds=False)}.")
+    if limits:
+        hint(f"It is limited: {limits}.")
     hint("Keep it now: it is not shown again.")
 
 
@@ -51,7 +68,7 @@ def _expiry(text: str) -> str:
 
 @app.command("list")
 def list_(json: Json = False) -> None:
-    """Show all API keys, without the keys themselves."""
+    """Show your API keys, or as an administrator all, without the keys themselves."""
     with connect() as client:
         keys = client.api_keys.every()
     if json:
@@ -65,10 +82,20 @@ def list_(json: Json = False) -> None:
             k["description"],
             _state(k),
             shown(k["lastUsed"], seconds=not on_terminal()),
+            _limits(k),
         ]
         for k in keys
     ]
-    table(["ID>", "KEY", "USER", "DESCRIPTION", "GOOD UNTIL", "LAST USED"], rows, wraps=["DESCRIPTION"])
+    table(
+        ["ID>", "KEY", "USER", "DESCRIPTION", "GOOD UNTIL", "LAST USED", "LIMITS"],
+        rows,
+        wraps=["DESCRIPTION", "LIMITS"],
+    )
+
+
+def _limits(key: Key) -> str:
+    space = None if key["spaceId"] is None else f"space {key['spaceId']} only"
+    return ", ".join(part for part in ("reads only" if key["isReadOnly"] else None, space) if part)
 
 
 def _state(key: Key) -> str:

@@ -152,7 +152,7 @@ class RunOptions:
     def settings(self, client: Client) -> dict[str, Any]:
         """The settings that were given, as the API names them; ``client`` finds what is given by its name."""
         return keep_said(
-            inputParameters=_read_input(self.input),
+            inputParameters=read_input(self.input),
             parallelism=self.parallelism,
             parallelMaxConcurrency=self.max_concurrency,
             parallelExport=self.export,
@@ -284,7 +284,7 @@ def _dates(texts: list[str] | None) -> list[str] | None:
     return texts or None
 
 
-def _read_input(text: str | None) -> str | None:
+def read_input(text: str | None) -> str | None:
     if text == "-":
         return sys.stdin.read()
     if text is not None and text.startswith("@"):

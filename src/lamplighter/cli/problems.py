@@ -57,6 +57,13 @@ _OPTIONS = {
     "attempt": "--attempt",
     "secretName": "NAME",
     "value": "the value",
+    "spaceId": "--space",
+    "userId": "--user",
+    "email": "--email",
+    "password": "the password",
+    "currentPassword": "the password now",
+    "startDate": "--since",
+    "endDate": "--until",
 }
 
 

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from lamplighter.cli.output import as_json, hint, table, title
-from lamplighter.cli.session import AgentWord, Json, connect, keep_said, the_agent
+from lamplighter.cli.session import AgentWord, InSpace, Json, connect, keep_said, space_id, the_agent
 from lamplighter.errors import InvalidInput
 
 app = typer.Typer()
 
 _WHAT = {"runs": "runs, whole", "logs": "logs", "files": "records and files"}
+_ALL = "All agents, unless they have limits of their own"
 OfAgent = Annotated[
     str | None, typer.Argument(metavar="AGENT", help="Id or name; the whole space when left out.")
 ]
@@ -22,12 +23,14 @@ def _limit(what: str) -> Any:
 
 
 @app.command()
-def show(agent: OfAgent = None, json: Json = False) -> None:
-    """Show how long runs, logs and files are kept: in the space, or those of an agent."""
+def show(agent: _ALL = "All agents, unless they have limits of their own"
+OfAgent = None, space: InSpace = None, json: Json = False) -> None:
+    """Show how long runs, logs and files are kept: in a space, or those of an agent."""
+    _check_one_is_meant(agent, space)
     with connect() as client:
         if agent is None:
-            found: Mapping[str, Any] = client.retention.of_space()
-            name = "All agents, unless they have limits of their own"
+            found: Mapping[str, Any] = client.retention.of_space(space_id(client, space))
+            name = _ALL
         else:
             owner = the_agent(client, agent)
             found, name = client.retention.of_agent(owner["id"]), owner["name"]
@@ -36,13 +39,15 @@ def show(agent: OfAgent = None, json: Json = False) -> None:
 
 @app.command("set")
 def set_(
-    agent: OfAgent = None,
+    agent: _ALL = "All agents, unless they have limits of their own"
+OfAgent = None,
     runs_days: Annotated[int | None, _limit("runs for this many days after their end")] = None,
     runs_count: Annotated[int | None, _limit("so many of the newest runs of an agent")] = None,
     logs_days: Annotated[int | None, _limit("logs for this many days")] = None,
     logs_count: Annotated[int | None, _limit("the logs of so many runs")] = None,
     files_days: Annotated[int | None, _limit("records and files for this many days")] = None,
     files_count: Annotated[int | None, _limit("the records and files of so many runs")] = None,
+    space: InSpace = None,
     json: Json = False,
 ) -> None:
     """Say how long runs, logs and files are kept: what is not said stays as it is.
@@ -59,11 +64,13 @@ def set_(
     )
     if not said:
         raise InvalidInput.of("", "say what to change, such as --runs-days 30 or --files-count 100")
+    _check_one_is_meant(agent, space)
     with connect() as client:
         if agent is None:
-            before: Mapping[str, Any] = client.retention.of_space()
-            found: Mapping[str, Any] = client.retention.set_of_space(_changed(before, said))
-            name = "All agents, unless they have limits of their own"
+            place = space_id(client, space)
+            before: Mapping[str, Any] = client.retention.of_space(place)
+            found: Mapping[str, Any] = client.retention.set_of_space(_changed(before, said), place)
+            name = _ALL
         else:
             owner = the_agent(client, agent)
             before = client.retention.of_agent(owner["id"])
@@ -80,6 +87,11 @@ def clear(agent: AgentWord) -> None:
         client.retention.clear_of_agent(owner["id"])
         found = client.retention.of_agent(owner["id"])
     _show(owner["name"], found, json=False)
+
+
+def _check_one_is_meant(agent: str | None, space: str | None) -> None:
+    if agent is not None and space is not None:
+        raise InvalidInput.of("--space", "is for the limits of a space; leave AGENT out")
 
 
 def _changed(before: Mapping[str, Any], said: Mapping[str, int]) -> dict[str, int | None]:

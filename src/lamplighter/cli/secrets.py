@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lamplighter.cli.output import as_json, on_terminal, say, table
-from lamplighter.cli.session import Json, Yes, confirm, connect
+from lamplighter.cli.session import InSpace, Json, Yes, confirm, connect, space_id
 from lamplighter.cli.times import shown
 from lamplighter.client.secrets import Secret
 from lamplighter.errors import InvalidInput, NotFound
@@ -32,12 +32,13 @@ def set_(
             show_default=False,
         ),
     ] = None,
+    space: InSpace = None,
     json: Json = False,
 ) -> None:
     """Set a secret. Its value is asked for, or read; it is never an argument, which others could see."""
     value = _value(name, source)
     with connect() as client:
-        secret = client.secrets.put(name, value)
+        secret = client.secrets.put(name, value, space_id(client, space))
     if json:
         as_json(secret)
         return
@@ -58,10 +59,10 @@ def _value(name: str, source: str | None) -> str:
 
 
 @app.command("list")
-def list_(json: Json = False) -> None:
+def list_(space: InSpace = None, json: Json = False) -> None:
     """Show all secrets and what refers to them, without their values."""
     with connect() as client:
-        secrets = client.secrets.every()
+        secrets = client.secrets.every(space_id(client, space))
     if json:
         as_json(secrets)
         return
@@ -85,12 +86,13 @@ def _users(secret: Secret) -> str:
 
 
 @app.command()
-def remove(name: SecretName, yes: Yes = False) -> None:
+def remove(name: SecretName, space: InSpace = None, yes: Yes = False) -> None:
     """Forget a secret; not while an enabled schedule refers to it."""
     with connect() as client:
-        known = [secret["name"] for secret in client.secrets.every()]
+        place = space_id(client, space)
+        known = [secret["name"] for secret in client.secrets.every(place)]
         if name not in known:
             raise NotFound(f"there is no secret {name!r}; `lamplighter secret list` shows what there is")
         confirm(f"Remove the secret {name}?", yes=yes)
-        client.secrets.remove(name)
+        client.secrets.remove(name, place)
     say(f"The secret {name} is removed.")

@@ -12,10 +12,12 @@ import typer
 from lamplighter.client import Agent, Client, Run, Schedule, is_local
 from lamplighter.client.proxy_pools import ProxyPool, ProxyPoolSums
 from lamplighter.client.server_groups import ServerGroup
+from lamplighter.client.spaces import Space
+from lamplighter.client.users import User
 from lamplighter.errors import InvalidInput, NotFound
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-Named = TypeVar("Named", Agent, Schedule, ProxyPoolSums, ServerGroup)
+Named = TypeVar("Named", Agent, Schedule, ProxyPoolSums, ServerGroup, Space, User)
 
 AgentWord = Annotated[
     str, typer.Argument(metavar="AGENT", help="Id, name, or the beginning of a name that fits only one.")
@@ -27,6 +29,10 @@ RunNumber = Annotated[
     int | None, typer.Argument(metavar="RUN", help="Id of the run; the agent's newest run when left out.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
+InSpace = Annotated[
+    str | None,
+    typer.Option("--space", metavar="SPACE", help="In this space: id or name.", show_default=False),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -106,6 +112,23 @@ def the_group(client: Client, word: str) -> ServerGroup:
     """The server group that ``word`` names."""
     where = "`lamplighter group list` shows what there is"
     return _named_or_id(client.server_groups.every(), word, "server group", where)
+
+
+def the_space(client: Client, word: str) -> Space:
+    """The space that ``word`` names."""
+    return _named_or_id(client.spaces.every(), word, "space", "`lamplighter space list` shows what there is")
+
+
+def space_id(client: Client, word: str | None) -> int | None:
+    """The id of the space that ``word`` names; None when nothing was said."""
+    return None if word is None else the_space(client, word)["id"]
+
+
+def the_user(client: Client, word: str) -> User:
+    """The user that ``word`` names; only administrators and owners of spaces may know them by name."""
+    if _is_id(word):
+        return client.users.get(int(word))
+    return _named(client.users.every(), word, "user", "`lamplighter user list` shows who there is")
 
 
 def quoted(name: str) -> str:

@@ -33,13 +33,15 @@ class AgentRetention(Limits):
 class AsyncRetention(AsyncRoutes):
     """The routes of retention: ``client.retention``."""
 
-    async def of_space(self) -> SpaceRetention:
-        """The limits of the first space."""
-        return await self._ask(SpaceRetention, "GET", "/retention")
+    async def of_space(self, space_id: int | None = None) -> SpaceRetention:
+        """The limits of a space; of the first one that one may use when none is said."""
+        return await self._ask(SpaceRetention, "GET", "/retention", params=_in(space_id))
 
-    async def set_of_space(self, limits: Mapping[str, int | None]) -> SpaceRetention:
-        """Replace all limits of the first space."""
-        return await self._ask(SpaceRetention, "PUT", "/retention", json=dict(limits))
+    async def set_of_space(
+        self, limits: Mapping[str, int | None], space_id: int | None = None
+    ) -> SpaceRetention:
+        """Replace all limits of a space."""
+        return await self._ask(SpaceRetention, "PUT", "/retention", params=_in(space_id), json=dict(limits))
 
     async def of_agent(self, agent_id: int) -> AgentRetention:
         """The limits of an agent."""
@@ -52,3 +54,7 @@ class AsyncRetention(AsyncRoutes):
     async def clear_of_agent(self, agent_id: int) -> None:
         """Take the limits of an agent away."""
         await self._tell("DELETE", f"/agent/{agent_id}/retention")
+
+
+def _in(space_id: int | None) -> dict[str, int]:
+    return {} if space_id is None else {"spaceId": space_id}

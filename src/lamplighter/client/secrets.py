@@ -27,17 +27,21 @@ class Secret(TypedDict):
 class AsyncSecrets(AsyncRoutes):
     """The routes of secrets: ``client.secrets``."""
 
-    async def every(self) -> list[Secret]:
-        """All secrets by name, without their values."""
-        return await self._ask(list[Secret], "GET", "/secrets")
+    async def every(self, space_id: int | None = None) -> list[Secret]:
+        """All secrets by name, without their values; of the first space that one may use when none is said."""
+        return await self._ask(list[Secret], "GET", "/secrets", params=_in(space_id))
 
-    async def put(self, name: str, value: str) -> Secret:
+    async def put(self, name: str, value: str, space_id: int | None = None) -> Secret:
         """Set a secret, new or in the place of the value before."""
-        return await self._ask(Secret, "PUT", _path(name), json={"value": value})
+        return await self._ask(Secret, "PUT", _path(name), params=_in(space_id), json={"value": value})
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, space_id: int | None = None) -> None:
         """Forget a secret."""
-        await self._tell("DELETE", _path(name))
+        await self._tell("DELETE", _path(name), params=_in(space_id))
+
+
+def _in(space_id: int | None) -> dict[str, int]:
+    return {} if space_id is None else {"spaceId": space_id}
 
 
 def _path(name: str) -> str:

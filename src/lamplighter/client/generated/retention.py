@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 
 from lamplighter.client.generated.sending import Routes
-from lamplighter.client.retention import AgentRetention, SpaceRetention
+from lamplighter.client.retention import AgentRetention, SpaceRetention, _in
 
 
 class Retention(Routes):
     """The routes of retention: ``client.retention``."""
 
-    def of_space(self) -> SpaceRetention:
-        """The limits of the first space."""
-        return self._ask(SpaceRetention, "GET", "/retention")
+    def of_space(self, space_id: int | None = None) -> SpaceRetention:
+        """The limits of a space; of the first one that one may use when none is said."""
+        return self._ask(SpaceRetention, "GET", "/retention", params=_in(space_id))
 
-    def set_of_space(self, limits: Mapping[str, int | None]) -> SpaceRetention:
-        """Replace all limits of the first space."""
-        return self._ask(SpaceRetention, "PUT", "/retention", json=dict(limits))
+    def set_of_space(self, limits: Mapping[str, int | None], space_id: int | None = None) -> SpaceRetention:
+        """Replace all limits of a space."""
+        return self._ask(SpaceRetention, "PUT", "/retention", params=_in(space_id), json=dict(limits))
 
     def of_agent(self, agent_id: int) -> AgentRetention:
         """The limits of an agent."""

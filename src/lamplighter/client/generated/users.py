@@ -30,6 +30,15 @@ class Users(Routes):
         """Change a user; what is not given keeps its value. ``isActive`` false shuts the user out."""
         return self._ask(User, "PUT", f"/users/{user_id}", json=body)
 
+    def set_password(self, user_id: int, password: str, current: str | None = None) -> None:
+        """Set a password for getting tokens; all tokens of the user end. Oneself says the current one, too."""
+        body = {"password": password, "currentPassword": current}
+        self._tell("PUT", f"/users/{user_id}/password", json=body)
+
+    def sign_out(self, user_id: int) -> None:
+        """End all tokens of a user; API keys stay."""
+        self._tell("POST", f"/users/{user_id}/sign-out")
+
     def delete(self, user_id: int) -> None:
         """Take a user away, with the memberships and keys."""
         self._tell("DELETE", f"/users/{user_id}")
