@@ -23,8 +23,7 @@ def _limit(what: str) -> Any:
 
 
 @app.command()
-def show(agent: _ALL = "All agents, unless they have limits of their own"
-OfAgent = None, space: InSpace = None, json: Json = False) -> None:
+def show(agent: OfAgent = None, space: InSpace = None, json: Json = False) -> None:
     """Show how long runs, logs and files are kept: in a space, or those of an agent."""
     _check_one_is_meant(agent, space)
     with connect() as client:
@@ -39,8 +38,7 @@ OfAgent = None, space: InSpace = None, json: Json = False) -> None:
 
 @app.command("set")
 def set_(
-    agent: _ALL = "All agents, unless they have limits of their own"
-OfAgent = None,
+    agent: OfAgent = None,
     runs_days: Annotated[int | None, _limit("runs for this many days after their end")] = None,
     runs_count: Annotated[int | None, _limit("so many of the newest runs of an agent")] = None,
     logs_days: Annotated[int | None, _limit("logs for this many days")] = None,
