@@ -103,8 +103,7 @@ class Identity:
         own = self._signer.read(token, now)
         with self._db.read() as c:
             since = users.tokens_since(c, own.user_id)
-            # To the second, as tokens have it: one that was made right after signing out is good.
-            if since is not None and own.issued < since.replace(microsecond=0):
+            if since is not None and own.issued <= since:
                 raise NotAuthenticated("this token was signed out: get a new one")
             known = None if own.api_key_id is None else keys.get(c, own.api_key_id)
             if own.api_key_id is not None:

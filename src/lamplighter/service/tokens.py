@@ -51,13 +51,14 @@ class TokenSigner:
             "iss": ISSUER,
             "aud": ISSUER,
             "sub": str(user_id),
-            "iat": int(now.timestamp()),
+            # With its milliseconds: a token of the second in which somebody signs out must end, too.
+            "iat": now.timestamp(),
             "exp": int(expires.timestamp()),
         }
         if api_key_id is not None:
             claims["key"] = api_key_id
         text = jwt.encode({"alg": "HS256"}, claims, self._key, _ALGORITHMS)
-        return GrantedToken(text, claims["exp"] - claims["iat"])
+        return GrantedToken(text, claims["exp"] - int(now.timestamp()))
 
     def read(self, token: str, now: datetime) -> OwnToken:
         """What a token says; NotAuthenticated when it is not ours, was changed or has expired."""
@@ -65,7 +66,7 @@ class TokenSigner:
             claims = jwt.decode(token, self._key, _ALGORITHMS).claims
             check_claims(claims, ISSUER, ISSUER, now)
             key = claims.get("key")
-            issued = datetime.fromtimestamp(int(claims["iat"]), UTC)
+            issued = datetime.fromtimestamp(float(claims["iat"]), UTC)
             return OwnToken(int(claims["sub"]), None if key is None else int(key), issued)
         except ExpiredTokenError as problem:
             raise NotAuthenticated("this token has expired: get a new one") from problem
