@@ -68,7 +68,7 @@ def _expiry(text: str) -> str:
 
 @app.command("list")
 def list_(json: Json = False) -> None:
-    """Show your API keys, or as an administrator all, without the keys themselves."""
+    """Show your API keys (an administrator: all), never their text."""
     with connect() as client:
         keys = client.api_keys.every()
     if json:
