@@ -98,7 +98,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def test_a_value_across_the_border_of_two_pieces_is_hidden(log: Path) -> None:
-    shown = b"".join(logs.blocks(log, log.stat().st_size, Mask(["topsecret!"])))
+    shown = b"".join(logs.blocks(log.open("rb"), log.stat().st_size, Mask(["topsecret!"])))
     assert shown == log.read_bytes().replace(b"topsecret!", b"***")
 
 
@@ -106,9 +106,10 @@ def test_an_endless_line_is_followed_in_pieces_and_values_across_their_borders_a
     with log.open("ab") as file:
         file.write(b"\n")
     mask, offset, shown = Mask(["topsecret!"]), 0, ""
-    while lines := logs.lines(log, offset, mask):
-        shown += "".join(text for text, _ in lines)
-        offset = lines[-1][1]
+    with log.open("rb") as file:
+        while lines := logs.lines(file, offset, mask):
+            shown += "".join(text for text, _ in lines)
+            offset = lines[-1][1]
     assert offset == log.stat().st_size
     assert shown == log.read_text().replace("topsecret!", "***").rstrip("\n")
 
@@ -116,23 +117,27 @@ def test_an_endless_line_is_followed_in_pieces_and_values_across_their_borders_a
 def test_a_log_that_is_taken_up_inside_of_a_value_shows_nothing_of_it(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     path.write_text("key=topsecret! ok\nnext\n")
-    for offset in range(5, 14):
-        assert [text for text, _ in logs.lines(path, offset, Mask(["topsecret!"]))] == [" ok", "next"]
+    with path.open("rb") as file:
+        for offset in range(5, 14):
+            assert [text for text, _ in logs.lines(file, offset, Mask(["topsecret!"]))] == [" ok", "next"]
 
 
 def test_lines_keep_their_places_whatever_is_hidden(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     path.write_text("a topsecret! b\ntopsecret!\nunfinished topsecr")
-    assert logs.lines(path, 0, Mask(["topsecret!"])) == [("a *** b", 15), ("***", 26)]
-    assert logs.lines(path, 15, Mask(["topsecret!"])) == [("***", 26)]
-    assert logs.lines(path, 26, Mask(["topsecret!"])) == []
+    mask = Mask(["topsecret!"])
+    with path.open("rb") as file:
+        assert logs.lines(file, 0, mask) == [("a *** b", 15), ("***", 26)]
+        assert logs.lines(file, 15, mask) == [("***", 26)]
+        assert logs.lines(file, 26, mask) == []
 
 
 def test_what_may_be_half_a_value_is_no_whole_line(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     path.write_bytes(b"first\nsecond\n" + b"x" * 600_000)
-    assert logs.whole_lines(path, path.stat().st_size) == 13
-    assert logs.whole_lines(path, 13) == 13
-    assert logs.whole_lines(path, 12) == 6
-    assert logs.whole_lines(path, 5) == 0
-    assert logs.whole_lines(path, 0) == 0
+    with path.open("rb") as file:
+        assert logs.whole_lines(file, path.stat().st_size) == 13
+        assert logs.whole_lines(file, 13) == 13
+        assert logs.whole_lines(file, 12) == 6
+        assert logs.whole_lines(file, 5) == 0
+        assert logs.whole_lines(file, 0) == 0

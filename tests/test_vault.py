@@ -49,3 +49,25 @@ def test_a_damaged_key_is_told_with_what_to_do(tmp_path: Path, content: str) -> 
     (tmp_path / "vault.key").write_text(content)
     with pytest.raises(Conflict, match="put it back from a backup"):
         Vault.in_folder(tmp_path)
+
+
+def test_a_file_with_several_keys_opens_what_any_of_them_sealed_and_seals_with_the_first(
+    tmp_path: Path,
+) -> None:
+    old = Vault.in_folder(tmp_path).seal("hunter2")
+    new_key, file = Fernet.generate_key(), tmp_path / "vault.key"
+    file.write_bytes(new_key + b"\n" + file.read_bytes())
+
+    both = Vault.in_folder(tmp_path)
+
+    assert both.has_older_keys
+    assert both.unseal(old) == "hunter2"
+    assert Vault(new_key).unseal(both.seal("new")) == "new"
+    resealed = both.resealed(old)
+    assert Vault(new_key).unseal(resealed) == "hunter2"
+    assert both.resealed(resealed) == resealed
+
+
+def test_a_key_that_can_be_neither_read_nor_made_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Conflict, match="nowhere"):
+        Vault.in_file(tmp_path / "nowhere" / "vault.key")

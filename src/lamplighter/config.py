@@ -1,10 +1,12 @@
 """The settings of a server, checked once when it starts. Every one is documented in docs/operations.md."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lamplighter.errors import InvalidInput
 
@@ -39,7 +41,11 @@ class OpenIdSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How one server is set up. ``port`` 0 picks a free one; ``groups`` are the names of those it serves."""
+    """How one server is set up. ``port`` 0 picks a free one; ``groups`` are the names of those it serves.
+
+    ``public_url`` is where clients reach it, without a slash at the end; None: where they say that they do.
+    ``vault_key`` is the file with the key of the vault; None: the one in the data folder.
+    """
 
     data: Path
     host: str = "127.0.0.1"
@@ -51,6 +57,8 @@ class Settings:
     json_logs: bool = False
     oidc: "OpenIdSettings | None" = None
     rate_limit: int = 100  # requests of one credential in 60 seconds; 0: any number
+    public_url: str | None = None
+    vault_key: Path | None = None
 
     @classmethod
     def read(
@@ -67,6 +75,7 @@ class Settings:
         grace = _number(environment, "LAMPLIGHTER_STOP_GRACE_SECONDS", 30, "seconds")
         rate_limit = _number(environment, "LAMPLIGHTER_RATE_LIMIT", 100, "requests")
         style = environment.get("LAMPLIGHTER_LOG_FORMAT", "console")
+        key_file = environment.get("LAMPLIGHTER_VAULT_KEY_FILE")
         if style not in ("console", "json"):
             raise InvalidInput.of("LAMPLIGHTER_LOG_FORMAT", f"must be console or json, not {style!r}")
         return cls(
@@ -80,6 +89,8 @@ class Settings:
             json_logs=style == "json",
             oidc=OpenIdSettings.read(environment),
             rate_limit=rate_limit,
+            public_url=_public_url(environment.get("LAMPLIGHTER_PUBLIC_URL") or None),
+            vault_key=Path(key_file).absolute() if key_file else None,
         )
 
 
@@ -90,6 +101,22 @@ def _group_names(given: Sequence[str]) -> tuple[str, ...]:
         if not name or len(name) > 200 or "\0" in name:
             raise InvalidInput.of("--group", f"a name has 1 to 200 characters, not {name!r}")
     return tuple(dict.fromkeys(names))
+
+
+def _public_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        parts = urlsplit(text)
+        is_right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # of the port
+        is_right = False
+    if not is_right or re.search(r"[?#@\s\\]", text):
+        wanted = (
+            "must be an address such as https://lamplighter.example or https://intranet.example/lamplighter"
+        )
+        raise InvalidInput.of("LAMPLIGHTER_PUBLIC_URL", f"{wanted}, not {text!r}")
+    return text.rstrip("/")
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, what: str) -> int:

@@ -15,18 +15,15 @@ Bundles are written to a temporary name and renamed, so a bundle that exists is 
 
 import errno
 import hashlib
-import io
 import os
 import shutil
 import stat
-import tarfile
 import tempfile
 import threading
 import uuid
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -34,22 +31,7 @@ from typing import BinaryIO
 
 import structlog
 
-from lamplighter.errors import InvalidInput, TooLarge
-
 log = structlog.get_logger()
-
-# What the standard library raises for a damaged, an encrypted or a strangely packed archive.
-_UNREADABLE = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-    NotImplementedError,
-)
-MOST_FILES = 10_000
-MOST_BYTES = 200 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +109,48 @@ def _open_log(path: Path) -> int:
     raise OSError(errno.ELOOP, "the log is replaced again and again", str(path))
 
 
-def open_plain(path: Path) -> BinaryIO | None:
+def open_plain(path: Path | str, *, dir_fd: int | None = None) -> BinaryIO | None:
     """Open a file that an agent may have made, to read it; None when it is anything but a plain file.
 
     A link could lead out of the run's folder, and a pipe would keep its reader waiting for ever.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
     except OSError:
         return None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         return None
     return os.fdopen(descriptor, "rb")
+
+
+def size_of(file: BinaryIO) -> int:
+    """How many bytes an open file has."""
+    return os.fstat(file.fileno()).st_size
+
+
+def open_below(folder: Path, path: str) -> BinaryIO | None:
+    """Open a plain file by its path below a folder; None when there is none, or a link is on the way.
+
+    An agent may put another thing in the place of any file and folder while it is looked for, so each step is
+    taken from the folder that the one before has opened, and what was opened is what is read.
+    """
+    steps = PurePosixPath(path).parts
+    if not steps or ".." in steps or path.startswith("/"):
+        return None
+    place = -1
+    try:
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        for step in steps[:-1]:
+            inner = os.open(step, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = inner
+        return open_plain(steps[-1], dir_fd=place)
+    except (OSError, ValueError):
+        return None
+    finally:
+        if place >= 0:
+            os.close(place)
 
 
 def plain_files(folder: Path) -> Iterator[Path]:
@@ -167,11 +178,14 @@ class Files:
 
     def keep_bundle(self, files: Mapping[str, bytes]) -> str:
         """Keep the files of a version and return their content address."""
-        content = _zip(files)
-        address = hashlib.sha256(content).hexdigest()
-        target = self._bundles / f"{address}.zip"
-        if not target.exists():
-            _write_atomically(target, content)
+        with _new_file(self._bundles) as (temporary, file):
+            _write_zip(file, files)
+            file.seek(0)
+            address = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO of the stubs has no readinto
+            target = self._bundles / f"{address}.zip"
+            if not target.exists():
+                os.fsync(file.fileno())
+                temporary.replace(target)
         return address
 
     def bundle_files(self, address: str) -> dict[str, bytes]:
@@ -186,12 +200,16 @@ class Files:
 
     def unpack(self, address: str, target: Path) -> None:
         """Write the files of a bundle into the folder ``target``, which is made."""
-        for name, content in self.bundle_files(address).items():
-            path = target / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            if content.startswith(b"#!"):
-                path.chmod(0o755)
+        with zipfile.ZipFile(self._bundles / f"{address}.zip") as archive:
+            for name in archive.namelist():
+                path = target / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(name) as packed, path.open("xb") as out:
+                    head = packed.read(2)
+                    out.write(head)
+                    shutil.copyfileobj(packed, out)
+                if head == b"#!":
+                    path.chmod(0o755)
 
     def run_folder(self, run_id: int) -> Path:
         """The folder of a run; it need not exist."""
@@ -205,11 +223,9 @@ class Files:
         """Where the exported files of a run are."""
         return self.run_folder(run_id) / "export"
 
-    def file_of_run(self, run_id: int, path: str) -> Path | None:
-        """A file by its path in the run's folder; None when it is not there, or a link leads elsewhere."""
-        folder = self.run_folder(run_id).resolve()
-        found = (folder / path).resolve()
-        return found if found.is_relative_to(folder) and found.is_file() else None
+    def open_of_run(self, path: Path) -> BinaryIO | None:
+        """Open a file below the folder of a run, to send it to people; None when there is no plain file there."""
+        return open_below(self._runs, str(path.relative_to(self._runs)))
 
     def put_aside(self, folder: Path) -> None:
         """Take a folder out of the way, at once and whole; ``empty_trash`` removes it."""
@@ -221,7 +237,12 @@ class Files:
     def put_run_aside(self, run_id: int, *, keep_input: bool = False) -> None:
         """Take the files of a run out of the way, all or all but its attempts' inputs."""
         folder = self.run_folder(run_id)
-        inputs = {path.parent.name: path.read_bytes() for path in folder.glob("attempt-*/input.json")}
+        inputs: dict[str, bytes] = {}
+        for path in folder.glob("attempt-*/input.json"):
+            file = self.open_of_run(path)
+            if file is not None:
+                with file:
+                    inputs[path.parent.name] = file.read()
         self.put_aside(folder)
         for attempt, content in inputs.items() if keep_input else ():
             (folder / attempt).mkdir(parents=True)
@@ -279,115 +300,27 @@ def _remove_all_the_same(remove: Callable[[str], object], path: str, _problem: o
         remove(path)
 
 
-def files_of_archive(name: str, content: bytes) -> dict[str, bytes]:
-    """The files of an uploaded zip or tar.gz, path → content.
-
-    Raises ``InvalidInput`` for something else, for paths that leave the folder and for links; ``TooLarge``
-    beyond the limits. A single folder around everything is taken off.
-    """
-    is_zip = zipfile.is_zipfile(io.BytesIO(content))
-    members = _zip_members(content) if is_zip else _tar_members(content, name)
-    files: dict[str, bytes] = {}
-    try:
-        for path, data in members:
-            if not _is_clutter(path):
-                files[path] = data
-                if len(files) > MOST_FILES:
-                    break
-    except _UNREADABLE as problem:
-        raise InvalidInput.of("bundle", f"{name} cannot be read: {problem}") from problem
-    return _without_common_folder(checked_files(files))
-
-
-def checked_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """``files`` with plain relative paths; raises ``InvalidInput`` for any other path."""
-    if not files:
-        raise InvalidInput.of("files", "there must be at least one file")
-    check_size(files)
-    clean: dict[str, bytes] = {}
-    for name, content in files.items():
-        path = PurePosixPath(name)
-        parts = path.parts
-        if not parts or path.is_absolute() or ".." in parts or "\\" in name or "\0" in name:
-            raise InvalidInput.of("files", f"{name!r} is not a relative path inside the agent's folder")
-        clean[str(path)] = content
-    for path in map(PurePosixPath, clean):
-        for folder in map(str, path.parents):
-            if folder in clean:
-                raise InvalidInput.of("files", f"{folder!r} cannot be a file and the folder of {str(path)!r}")
-    return clean
-
-
-def check_size(files: Mapping[str, bytes]) -> None:
-    """Raise ``TooLarge`` when an agent has more files or bytes than are taken."""
-    if len(files) > MOST_FILES:
-        raise TooLarge(f"an agent has at most {MOST_FILES} files")
-    if sum(map(len, files.values())) > MOST_BYTES:
-        raise TooLarge(f"an agent has at most {MOST_BYTES // 1024**2} MiB")
-
-
-def _zip_members(content: bytes) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        budget = MOST_BYTES
-        for info in archive.infolist():
-            if info.is_dir():
-                continue
-            if stat.S_ISLNK(info.external_attr >> 16):
-                raise InvalidInput.of("bundle", f"{info.filename} is a link; only plain files are taken")
-            budget -= info.file_size
-            if budget < 0:
-                raise TooLarge(f"an agent has at most {MOST_BYTES // 1024**2} MiB")
-            yield info.filename, archive.read(info)
-
-
-def _tar_members(content: bytes, name: str) -> Iterator[tuple[str, bytes]]:
-    if not tarfile.is_tarfile(io.BytesIO(content)):
-        raise InvalidInput.of("bundle", f"{name} is neither a zip nor a tar.gz file")
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as archive:
-        budget = MOST_BYTES
-        for member in archive:
-            if member.isdir():
-                continue
-            file = archive.extractfile(member) if member.isreg() else None
-            if file is None:
-                raise InvalidInput.of(
-                    "bundle", f"{member.name} is a link or device; only plain files are taken"
-                )
-            budget -= member.size
-            if budget < 0:
-                raise TooLarge(f"an agent has at most {MOST_BYTES // 1024**2} MiB")
-            yield member.name.removeprefix("./"), file.read()
-
-
-def _is_clutter(path: str) -> bool:
-    parts = PurePosixPath(path).parts
-    return "__pycache__" in parts or "__MACOSX" in parts or ".git" in parts
-
-
-def _without_common_folder(files: dict[str, bytes]) -> dict[str, bytes]:
-    tops = {name.split("/", 1)[0] for name in files}
-    if len(tops) != 1 or any("/" not in name for name in files):
-        return files
-    return {name.split("/", 1)[1]: content for name, content in files.items()}
-
-
-def _zip(files: Mapping[str, bytes]) -> bytes:
+def _write_zip(file: BinaryIO, files: Mapping[str, bytes]) -> None:
     """One archive for one content: sorted, without times."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
             archive.writestr(zipfile.ZipInfo(name), files[name], zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
 
 
 def _write_atomically(target: Path, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent)
+    with _new_file(target.parent) as (temporary, file):
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        temporary.replace(target)
+
+
+@contextmanager
+def _new_file(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """A file for our eyes only; in the end it is gone, unless it has got another name by then."""
+    descriptor, temporary = tempfile.mkstemp(dir=folder)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(target)
-    except BaseException:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield Path(temporary), file
+    finally:
         Path(temporary).unlink(missing_ok=True)
-        raise

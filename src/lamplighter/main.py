@@ -25,6 +25,7 @@ from lamplighter.errors import Conflict
 from lamplighter.files import Files, write_whole
 from lamplighter.http.api.access import Services
 from lamplighter.http.app import create_app
+from lamplighter.http.connections import PatientProtocol
 from lamplighter.loop import Loop
 from lamplighter.messenger import Messenger
 from lamplighter.notifier import Notifier
@@ -52,9 +53,10 @@ from lamplighter.service.secrets import Secrets
 from lamplighter.service.spaces import Spaces
 from lamplighter.service.tokens import TokenSigner
 from lamplighter.service.users import Users
+from lamplighter.store import sealed
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
-from lamplighter.vault import Vault
+from lamplighter.vault import CannotUnseal, Vault
 
 log = structlog.get_logger()
 
@@ -90,7 +92,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     new_key = identity.set_up(
         settings.bootstrap_key, lambda key: write_whole(settings.data / "admin.key", f"{key}\n".encode())
     )
-    vault = Vault.in_folder(settings.data)
+    vault = _vault(settings, db)
     environments = Environments(settings.data / "environments")
     shop = Workshop(db, files, clock, settings.stop_grace, vault, environments)
     pool = Pool(shop, _server_name(settings.data), settings.concurrency, settings.groups)
@@ -130,6 +132,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         rate_limits=RateLimits(clock, settings.rate_limit),
         idempotency=Idempotency(db, clock, vault, wake_all),
         clock=clock,
+        public_url=settings.public_url,
     )
     loops = [
         engine,
@@ -166,8 +169,11 @@ def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> No
         app.router.lifespan_context = lifespan
         config = uvicorn.Config(
             app,
+            http=PatientProtocol,
+            ws="none",
             log_config=None,
             access_log=False,
+            server_header=False,
             timeout_graceful_shutdown=5,
             h11_max_incomplete_event_size=_MOST_BYTES_OF_HEAD,
         )
@@ -284,6 +290,34 @@ def _server_name(data: Path) -> str:
     if not file.exists():
         file.write_text(f"{socket.gethostname()}\n")
     return file.read_text().strip()
+
+
+def _vault(settings: Settings, db: Database) -> Vault:
+    """The vault; when its file has several keys, all that is sealed is brought under the first one."""
+    file = settings.vault_key or settings.data / "vault.key"
+    vault = Vault.in_file(file)
+    installation = settings.data / "installation"
+    if not installation.exists():  # it stays when the key changes
+        write_whole(installation, f"{vault.fingerprint}\n".encode())
+    vault.fingerprint = installation.read_text().strip()
+    if vault.has_older_keys:
+        lost = 0
+
+        def change(text: str) -> str:
+            nonlocal lost
+            try:
+                return vault.resealed(text)
+            except CannotUnseal:
+                lost += 1
+                return text
+
+        with db.write() as c:
+            changed = sealed.change_all(c, change)
+        told = (
+            "all secrets are sealed with the first key of the vault: the others can be taken out of its file"
+        )
+        log.info(told, file=str(file), resealed=changed, unreadable=lost)
+    return vault
 
 
 def _secret(data: Path) -> bytes:

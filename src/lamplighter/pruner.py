@@ -139,6 +139,9 @@ class Pruner:
 
     def _put_part_aside(self, what: What, run_id: int, now: datetime) -> None:
         folder = self._files.run_folder(run_id)
+        if folder.is_symlink():  # an agent has put it there: what it leads to is not ours
+            self._files.put_aside(folder)
+            return
         attempts = [path for path in folder.glob("attempt-*") if path.is_dir() and not path.is_symlink()]
         if what is What.FILES:
             made = [part for path in attempts for part in (path / "files", path / "records.jsonl")]

@@ -317,3 +317,9 @@ def test_every_block_of_json_is_json() -> None:
     assert found
     for document in (document for code in found for document in code.strip().split("\n\n")):
         json.loads(document)
+
+
+def test_the_tests_that_the_page_on_security_names_exist() -> None:
+    named_there = re.findall(r"`(tests/[\w/.]+)`", text_of(ROOT / "docs" / "security.md"))
+    assert len(named_there) > 10
+    assert [name for name in named_there if not (ROOT / name).exists()] == []

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from http_helpers import SLEEPS, emits, field_errors, instant, problem_of, unique
+from http_helpers import SLEEPS, emits, field_errors, instant, json_text, problem_of, unique
 
 from running_server import RunningServer
 
@@ -366,3 +366,12 @@ def test_an_agent_that_runs_cannot_be_deleted(server: RunningServer) -> None:
     server.http.post(f"/agent/{agent}/run/{run['id']}/kill")
     server.ended(agent, run["id"])
     server.call("DELETE", f"/agent/{agent}", expect=204)
+
+
+@pytest.mark.parametrize("name", ["shop\r\nBcc: everybody@example.com", "shop\x1b[2J", "shop\x00"])
+def test_a_name_that_would_break_a_line_is_refused(server: RunningServer, name: str) -> None:
+    files = {"agent.toml": '[agent]\nrun = ["true"]\n'}
+    named_there = {"agent.toml": f'[agent]\nname = {json_text(name)}\nrun = ["true"]\n'}
+
+    assert "name" in field_errors(server.http.post("/agent", json={"name": name, "files": files}))
+    field_errors(server.http.post("/agent", json={"files": named_there}))

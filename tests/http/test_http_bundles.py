@@ -173,7 +173,7 @@ REFUSED = {
     "only clutter": (zipped({"__pycache__/a.pyc": b""}), "at least one file"),
     "no archive": (b"hello", "neither a zip nor a tar.gz"),
     "nothing": (b"", "neither a zip nor a tar.gz"),
-    "cut zip": (zipped(FILES)[:-30], "neither a zip nor a tar.gz"),
+    "cut zip": (zipped(FILES)[:-30], "cannot be read"),
     "no manifest": (zipped({"main.py": MAIN}), "agent.toml is missing"),
 }
 
@@ -243,7 +243,7 @@ def test_a_bundle_that_grows_beyond_the_limit_is_too_large(server: RunningServer
     content = bomb(201)
     assert len(content) < 1_000_000
 
-    assert "200 MiB" in problem_of(upload(server, content), 413)["detail"]
+    assert "200 times as large" in problem_of(upload(server, content), 413)["detail"]
 
 
 def test_a_bundle_with_too_many_files_is_too_large(server: RunningServer) -> None:
@@ -277,6 +277,31 @@ def test_a_form_that_lacks_something_is_refused(
     server: RunningServer, sent: dict[str, Any], field: str, words: str
 ) -> None:
     assert words in field_errors(server.http.post("/agent", **sent))[field]
+
+
+def test_files_in_json_have_less_room_than_a_bundle(server: RunningServer) -> None:
+    text = b'{"name": "large", "files": {"agent.toml": "' + b" " * 32 * 1024**2 + b'"}}'
+
+    answer = server.http.post("/agent", content=text, headers={"Content-Type": "application/json"})
+
+    assert "32 MiB" in problem_of(answer, 413)["detail"]
+
+
+@pytest.mark.parametrize("name", ["caf\\udce9.txt", "a\\nb", "C:/x", "x" * 256])
+def test_a_path_in_json_that_no_file_can_have_is_refused(server: RunningServer, name: str) -> None:
+    text = f'{{"name": "odd", "files": {{"agent.toml": "", "{name}": ""}}}}'
+
+    answer = server.http.post("/agent", content=text.encode(), headers={"Content-Type": "application/json"})
+
+    field_errors(answer)
+
+
+def test_a_path_in_a_tar_that_is_not_utf8_is_refused(server: RunningServer) -> None:
+    link = member("caf\udce9", tarfile.SYMTYPE, "x")
+    plain_file = member("caf\udce9", tarfile.REGTYPE)
+
+    assert "link" in field_errors(upload(server, tar_with(link)))["bundle"]
+    assert "UTF-8" in field_errors(upload(server, tar_with(plain_file)))["files"]
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=other"])

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from http_helpers import field_errors, problem_of, send_raw
 
+from lamplighter.http import middleware
 from lamplighter.http.middleware import BodyLimit, Defects, Message, RateHeaders, Receive, Send
 from running_server import KEY, RunningServer
 
@@ -149,18 +150,23 @@ def scope(path: str = "/api/v1/agent/1/start") -> Message:
     return {"type": "http", "method": "POST", "path": path, "headers": []}
 
 
-def test_a_body_that_does_not_go_on_is_given_up() -> None:
+def test_a_body_that_does_not_go_on_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "_PATIENCE", 0.01)
+
     async def reads(_scope: Message, receive: Receive, _send: Send) -> None:
         await receive()
 
     async def ask() -> None:
-        await BodyLimit(reads, patience=0.01)(scope(), never, Sent())
+        await BodyLimit(reads)(scope(), never, Sent())
 
     with pytest.raises(Exception, match="nothing more of the body came"):
         anyio.run(ask)
 
 
-def test_who_waits_for_the_client_to_go_away_waits_as_long_as_it_takes() -> None:
+def test_who_waits_for_the_client_to_go_away_waits_as_long_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(middleware, "_PATIENCE", 0.01)
     pieces = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def next_piece() -> Message:
@@ -173,7 +179,7 @@ def test_who_waits_for_the_client_to_go_away_waits_as_long_as_it_takes() -> None
         assert patience.cancelled_caught
 
     async def ask() -> None:
-        await BodyLimit(reads, patience=0.01)(scope(), next_piece, Sent())
+        await BodyLimit(reads)(scope(), next_piece, Sent())
 
     anyio.run(ask)
 

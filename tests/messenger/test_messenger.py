@@ -2,8 +2,11 @@
 
 import importlib.util
 import json
+import os
 import socket
 import threading
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -152,3 +155,33 @@ def test_without_apprise_it_is_said_how_to_install_it(monkeypatch: pytest.Monkey
     with pytest.raises(NotInstalled, match=r"pip install 'lamplighter\[notifications\]'"):
         Messenger().check(["json://localhost"])
     assert "pip install" in str(Messenger().send("json://localhost", "t", "b"))
+
+
+def test_what_sends_has_none_of_the_servers_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMPLIGHTER_BOOTSTRAP_KEY", "sk-of-the-server")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        messenger = Messenger()
+        address = f"json://127.0.0.1:{silent.getsockname()[1]}"
+        sending = threading.Thread(target=messenger.send, args=(address, "t", "b"))
+        sending.start()
+        connection, _ = silent.accept()
+        [child] = children_of_this_process()
+        environment = (child / "environ").read_bytes()
+        messenger.close()
+        sending.join()
+        connection.close()
+
+    assert b"NO_PROXY=127.0.0.1" in environment
+    assert b"LAMPLIGHTER_" not in environment
+
+
+def children_of_this_process() -> list[Path]:
+    """The folders in /proc of processes that send messages for this one."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and b"lamplighter.messenger.child" in (folder / "cmdline").read_bytes():
+                found.append(folder)
+    return found

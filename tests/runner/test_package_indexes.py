@@ -114,3 +114,10 @@ def test_nothing_else_of_the_server_is_passed_on(home: dict[str, str]) -> None:
 
 def test_no_password_is_shown(home: dict[str, str]) -> None:
     assert "oil" not in repr(sources({**home, "UV_DEFAULT_INDEX": "https://keeper:oil@uv.test"}))
+
+
+def test_rights_to_publish_are_not_passed_on(home: dict[str, str]) -> None:
+    given = {**home, "UV_PUBLISH_TOKEN": "t", "UV_PUBLISH_PASSWORD": "p", "UV_HTTP_TIMEOUT": "9"}
+
+    assert sources(given).environment.keys() & given.keys() >= {"UV_HTTP_TIMEOUT"}
+    assert not any(name.startswith("UV_PUBLISH_") for name in sources(given).environment)

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -18,21 +18,33 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def lines_of(path: Path) -> Iterator[bytes]:
     """The lines of a file that an agent wrote, each with its end; none when it is no plain file."""
     file = open_plain(path)
-    if file is None:
-        return
-    with file:
-        while line := file.readline(LONGEST_LINE):
-            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-                    pass
-                line = b"too long to be a record"
-            yield line
+    if file is not None:
+        with file:
+            yield from _lines_in(file)
+
+
+def _lines_in(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                pass
+            line = b"too long to be a record"
+        yield line
 
 
 def read_records(path: Path, *, skip: int = 0) -> Iterator[dict[str, Any]]:
     """The records of a JSON Lines file from the ``skip``-th on, without the lines that are none."""
+    return _records_in_lines(lines_of(path), skip)
+
+
+def records_in(file: BinaryIO, *, skip: int = 0) -> Iterator[dict[str, Any]]:
+    """The same of a file that is open already."""
+    return _records_in_lines(_lines_in(file), skip)
+
+
+def _records_in_lines(lines: Iterable[bytes], skip: int) -> Iterator[dict[str, Any]]:
     seen = 0
-    for line in lines_of(path):
+    for line in lines:
         record = record_of(line)
         if record is not None:
             seen += 1

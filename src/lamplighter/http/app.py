@@ -46,7 +46,7 @@ from lamplighter.http.api import (
 )
 from lamplighter.http.api.access import Services, problems
 from lamplighter.http.idempotency import KEY_PARAMETER, KeyedRequests
-from lamplighter.http.middleware import BodyLimit, Defects, HeadLimit, RateHeaders
+from lamplighter.http.middleware import NOTHING, BodyLimit, Defects, HeadLimit, RateHeaders, SecurityHeaders
 from lamplighter.http.problems import PROBLEM, problem_answer
 from lamplighter.http.tolerance import Tolerance
 
@@ -69,7 +69,7 @@ _ROUTERS = (
     audit.router,
     runs.downloads,
 )
-_NOTHING_FROM_ELSEWHERE = "default-src 'none'; style-src 'unsafe-inline'"
+_OWN_STYLE_ALONE = f"{NOTHING}; style-src 'unsafe-inline'"
 _WITH_LOCATION = ("201", "302")
 _MOST_ERRORS = 100  # in one answer
 
@@ -110,6 +110,7 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     app.add_middleware(HeadLimit)
     app.add_middleware(Defects)
     app.add_middleware(RateHeaders, limit=rate_limit)
+    app.add_middleware(SecurityHeaders)
     _tell_the_truth(app)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     return app
@@ -117,7 +118,7 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
 
 def _docs(request: Request) -> HTMLResponse:
     return HTMLResponse(
-        reference.page(request.app.openapi()), headers={"Content-Security-Policy": _NOTHING_FROM_ELSEWHERE}
+        reference.page(request.app.openapi()), headers={"Content-Security-Policy": _OWN_STYLE_ALONE}
     )
 
 

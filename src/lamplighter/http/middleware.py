@@ -22,11 +22,45 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _MOST_BYTES = 2 * 1024**2
 _MOST_BYTES_OF_AGENT = 256 * 1024**2
+_MOST_BYTES_OF_AGENT_IN_JSON = 32 * 1024**2  # as objects, JSON takes many times the memory of its text
 _MOST_DRAINED = 512 * 1024**2
 _MOST_BYTES_OF_ADDRESS = 8 * 1024
 _MOST_BYTES_OF_HEADERS = 32 * 1024
 _MOST_HEADERS = 100
 _PATIENCE = 30.0  # seconds between two pieces of a body
+
+NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_A_YEAR = 365 * 24 * 3600
+# Nothing of ours runs a script, is framed, or may be used by a page of another place. What agents left is not ours:
+# it is sent to be saved, and if a browser shows it all the same, as a page without an origin, scripts and network.
+_ON_EVERY_ANSWER = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": f"{NOTHING}; sandbox",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class SecurityHeaders:
+    """Puts the headers for browsers on every answer; what a route has set itself stays."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _ON_EVERY_ANSWER.items():
+                    headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", f"max-age={_A_YEAR}")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
 class RateHeaders:
@@ -120,20 +154,19 @@ def _head_error(scope: Message) -> LamplighterError | None:
 class BodyLimit:
     """Answers 413 to a body that is too large, before it is read whole, and 408 to one that does not go on."""
 
-    def __init__(self, app: App, patience: float = _PATIENCE) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
-        self._patience = patience
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = _MOST_BYTES_OF_AGENT if _is_agent_upload(scope) else _MOST_BYTES
+        most = _most_bytes(scope)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > most:
             if int(declared) <= _MOST_DRAINED:
                 with suppress(HTTPException):
-                    await self._drain(receive)
+                    await _drain(receive)
             await self._refuse(scope, receive, send, most)
             return
         seen, whole = 0, False
@@ -141,32 +174,16 @@ class BodyLimit:
         async def counted() -> Message:
             nonlocal seen, whole
             # When the body is there, this waits for the client to go away, as long as it takes.
-            message = await (receive() if whole else self._next(receive))
+            message = await (receive() if whole else _next(receive))
             whole = not message.get("more_body")
             seen += len(message.get("body", b""))
             if seen > most:
                 if not whole:
-                    await self._drain(receive)
+                    await _drain(receive)
                 raise HTTPException(413, _too_large(most))
             return message
 
         await self._app(scope, counted, send)
-
-    async def _next(self, receive: Receive) -> Message:
-        try:
-            return await asyncio.wait_for(receive(), self._patience)
-        except TimeoutError as problem:
-            message = f"nothing more of the body came for {self._patience:.0f} seconds"
-            raise HTTPException(408, message, {"Connection": "close"}) from problem
-
-    async def _drain(self, receive: Receive) -> None:
-        """Read what is still being sent: who is cut off while sending does not get to see the answer."""
-        seen = 0
-        while seen < _MOST_DRAINED:
-            message = await self._next(receive)
-            seen += len(message.get("body", b""))
-            if not message.get("more_body"):
-                return
 
     async def _refuse(self, scope: Message, receive: Receive, send: Send, most: int) -> None:
         answer = problem_answer(scope["path"], TooLarge(_too_large(most)))
@@ -174,10 +191,32 @@ class BodyLimit:
         await answer(scope, receive, send)
 
 
+async def _next(receive: Receive) -> Message:
+    try:
+        return await asyncio.wait_for(receive(), _PATIENCE)
+    except TimeoutError as problem:
+        message = f"nothing more of the body came for {_PATIENCE:.0f} seconds"
+        raise HTTPException(408, message, {"Connection": "close"}) from problem
+
+
+async def _drain(receive: Receive) -> None:
+    """Read what is still being sent: who is cut off while sending does not get to see the answer."""
+    seen = 0
+    while seen < _MOST_DRAINED:
+        message = await _next(receive)
+        seen += len(message.get("body", b""))
+        if not message.get("more_body"):
+            return
+
+
 def _too_large(most: int) -> str:
     return f"the body is larger than {most // 1024**2} MiB"
 
 
-def _is_agent_upload(scope: Message) -> bool:
+def _most_bytes(scope: Message) -> int:
     parts = scope["path"].rstrip("/").split("/")
-    return parts[1:4] == ["api", "v1", "agent"] and len(parts) <= 5
+    if parts[1:4] != ["api", "v1", "agent"] or len(parts) > 5:
+        return _MOST_BYTES
+    kind = dict(scope["headers"]).get(b"content-type", b"")
+    is_form = kind.strip().lower().startswith(b"multipart/form-data")
+    return _MOST_BYTES_OF_AGENT if is_form else _MOST_BYTES_OF_AGENT_IN_JSON

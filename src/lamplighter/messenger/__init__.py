@@ -5,6 +5,7 @@ plug-in does to its process, it does not do to the server. Addresses hold passwo
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -89,6 +90,8 @@ class Messenger:
                 stderr=subprocess.DEVNULL,
                 text=True,
                 start_new_session=True,
+                # Plug-ins of services need nothing of our own settings.
+                env={name: v for name, v in os.environ.items() if not name.startswith("LAMPLIGHTER_")},
             )
             self._going.add(process)
         try:

@@ -27,6 +27,7 @@ def finish(attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None) -
 
     OSError, such as a full disk, leaves it unconcluded: the caller says so, or comes again.
     """
+    _make_sure_of_its_folder(attempt)
     seal_input(attempt)
     proxies.forget(attempt.folder)
     delivering.forget_undelivered(attempt)
@@ -58,6 +59,14 @@ def deliver_again(attempt: Attempt) -> None:
     # Only now that it is written down: until then a restart of the server comes here again.
     if not conclude(attempt, result).verdict.undelivered:
         delivering.forget_undelivered(attempt)
+
+
+def _make_sure_of_its_folder(attempt: Attempt) -> None:
+    """An agent may put a link or a file in the place of a folder: nothing is read or written by way of it."""
+    for folder in (attempt.folder.path.parent, attempt.folder.path, export_folder(attempt)):
+        if folder.is_symlink() or not folder.is_dir():
+            attempt.shop.files.put_aside(folder)
+            folder.mkdir()
 
 
 # --- judging ---

@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lamplighter.files import MOST_FILES, AttemptFolder, open_plain, plain_files
+from lamplighter.archives import MOST_FILES
+from lamplighter.files import AttemptFolder, open_plain, plain_files
 from lamplighter.model import Counters
 from lamplighter.runner.verdict import Report
 

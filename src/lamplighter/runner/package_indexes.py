@@ -40,15 +40,17 @@ class Sources:
 
 def sources(environment: Mapping[str, str]) -> Sources:
     """What uv is to be told on this machine; ``environment`` is the server's own."""
-    passed_on = {
-        name: value
-        for name, value in environment.items()
-        if value and name not in _OURS and (name.upper() in _PASSED_ON or name.startswith("UV_"))
-    }
+    passed_on = {name: value for name, value in environment.items() if value and _is_passed_on(name)}
     pip = _pip_configuration(environment)
     if _is_told_itself(environment):
         pip = {name: pip[name] for name in ("cert", "proxy") if name in pip}
     return Sources(_in_uvs_words(pip) | passed_on, ["--no-index"] if _is_yes(pip.get("no-index")) else [])
+
+
+def _is_passed_on(name: str) -> bool:
+    # What builds a package is somebody else's program, and needs nobody's right to publish one.
+    is_uvs = name.startswith("UV_") and not name.startswith("UV_PUBLISH_")
+    return (is_uvs or name.upper() in _PASSED_ON) and name not in _OURS
 
 
 def _in_uvs_words(pip: Mapping[str, str]) -> dict[str, str]:

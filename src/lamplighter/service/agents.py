@@ -12,7 +12,7 @@ from lamplighter.manifest import Manifest, read_manifest
 from lamplighter.model import Actor, Agent, AgentQuery, AgentVersion, Role
 from lamplighter.service import audit
 from lamplighter.service.access import agent_of, space_for
-from lamplighter.service.requests import AgentRequest
+from lamplighter.service.requests import AgentRequest, has_control_characters
 from lamplighter.store import agents, runs, schedules, sets
 from lamplighter.store.database import Database
 
@@ -44,6 +44,8 @@ class Agents:
         name = request.name or manifest.agent.name
         if name is None:
             raise InvalidInput.of("name", "is required: in the request, or as name in [agent] of agent.toml")
+        if has_control_characters(name):  # a name that the request says was looked at already
+            raise InvalidInput.of("name", f"{name!r} in agent.toml must not contain line breaks or the like")
         bundle = self._files.keep_bundle(files)
         with self._db.write() as c:
             now = self._clock.now()

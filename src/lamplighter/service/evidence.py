@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from lamplighter.errors import NotFound
-from lamplighter.files import Files, open_plain
+from lamplighter.files import Files
 from lamplighter.masking import Mask
 from lamplighter.model import Actor, Run, RunStatus
 from lamplighter.service.runs import Runs
@@ -37,7 +37,7 @@ class FailureEvidence:
     def _document(self, run: Run, attempt: int) -> dict[str, Any] | None:
         if attempt > run.attempt or (attempt == run.attempt and run.status in _ENDED_WELL):
             return None
-        file = open_plain(self._files.attempt(run.id, attempt).evidence / _NAME)
+        file = self._files.open_of_run(self._files.attempt(run.id, attempt).evidence / _NAME)
         if file is None:
             return None
         with file:

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
+from typing import BinaryIO
 
 from lamplighter.masking import Mask
 
 _CHUNK = 256 * 1024
 
 
-def blocks(path: Path, size: int, mask: Mask) -> Iterator[bytes]:
-    """The first ``size`` bytes of a log in pieces; what the mask hides is hidden across their borders too."""
-    with path.open("rb") as file:
+def blocks(file: BinaryIO, size: int, mask: Mask) -> Iterator[bytes]:
+    """The first ``size`` bytes of a log in pieces; what the mask hides is hidden across their borders too.
+
+    Closes the file.
+    """
+    with file:
         if not mask:
             while size > 0 and (block := file.read(min(_CHUNK, size))):
                 size -= len(block)
@@ -24,14 +27,11 @@ def blocks(path: Path, size: int, mask: Mask) -> Iterator[bytes]:
             yield mask.pieces(data, (begin - first, end - first))[0]
 
 
-def lines(path: Path, offset: int, mask: Mask) -> list[tuple[str, int]]:
+def lines(file: BinaryIO, offset: int, mask: Mask) -> list[tuple[str, int]]:
     """Some whole lines from ``offset`` on, each with the offset behind it; of an endless line, a piece."""
-    if not path.exists():
-        return []
     first = max(0, offset - mask.reach) if mask else offset
-    with path.open("rb") as file:
-        file.seek(first)
-        data = file.read(offset - first + _CHUNK + mask.reach)
+    file.seek(first)
+    data = file.read(offset - first + _CHUNK + mask.reach)
     begin, full = offset - first, len(data) == offset - first + _CHUNK + mask.reach
     end = data.rfind(b"\n", begin) + 1 or (len(data) - mask.reach if full else 0)
     cuts = [begin]
@@ -45,12 +45,11 @@ def lines(path: Path, offset: int, mask: Mask) -> list[tuple[str, int]]:
     ]
 
 
-def whole_lines(path: Path, size: int) -> int:
+def whole_lines(file: BinaryIO, size: int) -> int:
     """How many of the first ``size`` bytes are whole lines: the end of what may be half a secret still."""
-    with path.open("rb") as file:
-        for begin in range((size - 1) // _CHUNK * _CHUNK, -1, -_CHUNK):
-            file.seek(begin)
-            found = file.read(min(_CHUNK, size - begin)).rfind(b"\n")
-            if found >= 0:
-                return begin + found + 1
+    for begin in range((size - 1) // _CHUNK * _CHUNK, -1, -_CHUNK):
+        file.seek(begin)
+        found = file.read(min(_CHUNK, size - begin)).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
     return 0

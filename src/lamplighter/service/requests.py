@@ -5,6 +5,7 @@ given", as the HTTP contract says. Python code uses the snake_case names.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -118,7 +119,14 @@ def _clean(value: Any) -> Any:
 def _name(text: str) -> str:
     if not text.strip() or len(text) > 200:
         raise ValueError("must be 1 to 200 characters, and not only spaces")
+    if has_control_characters(text):
+        raise ValueError("must not contain line breaks or other control characters")
     return text
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether a name has what none may have: names go into subjects of mails, into logs and onto terminals."""
+    return any(unicodedata.category(letter) == "Cc" for letter in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
 from lamplighter import launch, lifecycle
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, LamplighterError, NotAllowed, NotFound
-from lamplighter.export.lines import read_records
+from lamplighter.export.lines import records_in
 from lamplighter.export.records import JSONL
 from lamplighter.files import Files
 from lamplighter.manifest import inputs
 from lamplighter.masking import Mask
 from lamplighter.model import Actor, Agent, AgentQuery, Role, Run, RunFile, RunSettings, RunStatus, Space
 from lamplighter.planner import Combination
-from lamplighter.service import audit
+from lamplighter.service import audit, logs
 from lamplighter.service.access import agent_of, space_of
 from lamplighter.service.agents import refuse_archived
 from lamplighter.service.requests import RunAllRequest, StartRequest
@@ -50,7 +50,7 @@ class Started:
 class Download:
     """A file of a run to be sent, under this name, with this hidden."""
 
-    path: Path
+    file: BinaryIO
     name: str
     mask: Mask
 
@@ -219,12 +219,20 @@ class Runs:
             agent_of(c, actor, agent_id)
             return runs.of_agent(c, agent_id, limit, skip), runs.count_of_agent(c, agent_id)
 
-    def log_path(self, run: Run, attempt: int | None = None) -> Path:
-        """The log file of an attempt, of the newest one when not said; it need not exist yet."""
+    def open_log(self, run: Run, attempt: int | None = None) -> BinaryIO | None:
+        """The log of an attempt, of the newest one when not said; None when there is none, or none yet."""
         number = run.attempt if attempt is None else attempt
         if number > run.attempt:
             raise NotFound(f"run {run.id} has had {run.attempt} attempts, so there is no attempt {number}")
-        return self._files.attempt(run.id, number).log
+        return self._files.open_of_run(self._files.attempt(run.id, number).log)
+
+    def log_lines(self, run: Run, attempt: int, offset: int, mask: Mask) -> list[tuple[str, int]]:
+        """Some whole lines of a log from ``offset`` on, each with the offset behind it."""
+        file = self.open_log(run, attempt)
+        if file is None:
+            return []
+        with file:
+            return logs.lines(file, offset, mask)
 
     def mask(self, run: Run) -> Mask:
         """What is to be hidden in the log of a run: the secrets that it refers to."""
@@ -242,7 +250,13 @@ class Runs:
             exported = self._files.run_folder(run.id) / made.folder / JSONL
         going = not run.status.is_terminal or not exported.exists()
         path = self._files.attempt(run.id, run.attempt).records if going else exported
-        return islice(read_records(path, skip=skip), limit)
+        return islice(self._records_in(path, skip), limit)
+
+    def _records_in(self, path: Path, skip: int) -> Iterator[dict[str, Any]]:
+        file = self._files.open_of_run(path)
+        if file is not None:
+            with file:
+                yield from records_in(file, skip=skip)
 
     def files(self, actor: Actor, agent_id: int, run_id: int) -> list[RunFile]:
         """The files that a run left."""
@@ -271,11 +285,13 @@ class Runs:
         with self._db.read() as c:
             file = file_list.get(c, file_id)
             run = None if file is None else runs.get(c, file.run_id)
-        path = None if file is None else self._files.file_of_run(file.run_id, file.path)
-        if file is None or run is None or path is None:
+        if file is None or run is None:
             raise NotFound("the file has been removed")
         mask = self.mask(run) if file.file_type in _MASKED_TYPES else Mask()
-        return Download(path, Path(file.name).name, mask)
+        opened = self._files.open_of_run(self._files.run_folder(run.id) / file.path)
+        if opened is None:
+            raise NotFound("the file has been removed")
+        return Download(opened, Path(file.name).name, mask)
 
     def _signature(self, file_id: int, expires: int) -> str:
         return hmac.new(self._secret, f"download {file_id} {expires}".encode(), hashlib.sha256).hexdigest()

@@ -56,7 +56,13 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = sa.create_engine(url, pool_size=20, max_overflow=60)
+        self.engine = sa.create_engine(
+            # Errors are logged: what was to be written stays out of them.
+            url,
+            pool_size=20,
+            max_overflow=60,
+            hide_parameters=True,
+        )
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._writer = threading.Lock()
         if self.is_sqlite:

@@ -1,5 +1,6 @@
 """What every route gets: the services, and who is asking."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
@@ -52,8 +53,10 @@ class Services:
     rate_limits: RateLimits
     idempotency: Idempotency
     clock: Clock
+    public_url: str | None = None
 
 
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _header = APIKeyHeader(
     name="Authorization",
     auto_error=False,
@@ -71,6 +74,21 @@ _bearer = HTTPBearer(
 def services(request: Request) -> Services:
     """The services of this application."""
     return cast(Services, request.app.state.services)
+
+
+def public_address(request: Request, path: str) -> str:
+    """The whole address of a path of this server, as clients reach it: for links that are given to others.
+
+    Without a public URL that was set up it is made of the host that the client named, and when that is none,
+    only the path is returned, which leads to the same place.
+    """
+    public_url = services(request).public_url
+    if public_url is None:
+        host = request.headers.get("host", "")
+        if not _HOST.fullmatch(host):
+            return path
+        public_url = f"{request.url.scheme}://{host}"
+    return f"{public_url}{path}"
 
 
 def actor(

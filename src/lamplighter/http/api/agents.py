@@ -9,8 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from starlette.datastructures import UploadFile
 
+from lamplighter.archives import checked_files, files_of_archive
 from lamplighter.errors import InvalidInput, UnsupportedMedia
-from lamplighter.files import checked_files, files_of_archive
 from lamplighter.http.api.access import AgentId, Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import AgentPage, AgentShape, Page, VersionShape
 from lamplighter.http.idempotency import OnceRoute
@@ -120,8 +120,7 @@ async def _read_multipart(request: Request) -> tuple[AgentRequest, dict[str, byt
             return body, None
         if not isinstance(bundle, UploadFile):
             raise InvalidInput.of("bundle", "must be a file: a zip or a tar.gz")
-        content = await bundle.read()
-        return body, await run_in_threadpool(files_of_archive, bundle.filename or "bundle", content)
+        return body, await run_in_threadpool(files_of_archive, bundle.filename or "bundle", bundle.file)
 
 
 def _number(text: str) -> int | str:

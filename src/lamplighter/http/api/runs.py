@@ -5,7 +5,8 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -16,8 +17,10 @@ from fastapi.responses import (
     StreamingResponse,
 )
 from pydantic import BeforeValidator
+from starlette.types import Receive, Scope, Send
 
 from lamplighter.errors import LamplighterError, TimedOut
+from lamplighter.files import size_of
 from lamplighter.http.api.access import (
     AgentId,
     Caller,
@@ -27,6 +30,7 @@ from lamplighter.http.api.access import (
     Services,
     Use,
     problems,
+    public_address,
 )
 from lamplighter.http.api.shapes import FileShape, Page, RunShape
 from lamplighter.http.idempotency import REPLAYED, OnceRoute, carried_out_once, sees_to_keys
@@ -180,10 +184,9 @@ def download_file(
 ) -> RedirectResponse:
     """Redirect to an address that serves the file without credentials and expires after 15 minutes."""
     expires, signature = use.runs.signed_download(caller, agent_id, run_id, file_id)
-    address = request.url_for("serve_file", fileId=file_id)
-    return RedirectResponse(
-        str(address.include_query_params(expires=expires, signature=signature)), status_code=302
-    )
+    path = request.app.url_path_for("serve_file", fileId=file_id)
+    address = public_address(request, f"{path}?{urlencode({'expires': expires, 'signature': signature})}")
+    return RedirectResponse(address, status_code=302)
 
 
 @downloads.head("/download/{fileId}", include_in_schema=False)
@@ -195,14 +198,27 @@ def serve_file(
 ) -> Response:
     """Serve a file to whoever has a signed address for it; secrets are hidden in a log."""
     found = use.runs.download(file_id, expires, signature)
-    whole = FileResponse(found.path, filename=found.name, content_disposition_type="attachment")
+    whole = _OpenFile(found.file, found.name)
     if not found.mask:
         return whole
     return StreamingResponse(
-        logs.blocks(found.path, found.path.stat().st_size, found.mask),
+        logs.blocks(found.file, size_of(found.file), found.mask),
         media_type=whole.media_type,
         headers={"Content-Disposition": whole.headers["Content-Disposition"]},
     )
+
+
+class _OpenFile(FileResponse):
+    """Sends a file that is open already, to be saved; whatever has its path by now does not matter."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        path = f"/proc/self/fd/{file.fileno()}"
+        super().__init__(path, filename=name, content_disposition_type="attachment")
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._file:
+            await super().__call__(scope, receive, send)
 
 
 @router.get(
@@ -269,20 +285,23 @@ def read_log(
 ) -> Response:
     """The log of a run as text; with ``follow``, line by line as it is written. Secrets are hidden in it."""
     run = use.runs.get(caller, agent_id, run_id)
-    path, mask = use.runs.log_path(run, attempt), use.runs.mask(run)
+    mask = use.runs.mask(run)
+    file = use.runs.open_log(run, attempt)
     if follow:
+        if file is not None:
+            file.close()
         last = request.headers.get("last-event-id", "")
         events = _log_events(request, use, caller, run, mask, attempt, last)
         return StreamingResponse(
             events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
-    if not path.exists():
+    if file is None:
         return PlainTextResponse("")
     # The size is read once: a log that grows meanwhile does not make the answer endless.
-    size = path.stat().st_size
+    size = size_of(file)
     if mask and not run.status.is_terminal:
-        size = logs.whole_lines(path, size)
-    return StreamingResponse(logs.blocks(path, size, mask), media_type="text/plain; charset=utf-8")
+        size = logs.whole_lines(file, size)
+    return StreamingResponse(logs.blocks(file, size, mask), media_type="text/plain; charset=utf-8")
 
 
 async def _end_of(use: Services, caller: Actor, run: Run, patience: float) -> Run | None:
@@ -317,10 +336,9 @@ async def _log_events(
         newest = run.attempt if attempt is None else attempt
         if number is None or number > newest or (attempt is not None and number != attempt):
             number, offset = newest, 0
-        path = use.runs.log_path(run, number)
         if masked != newest:  # another attempt has begun, and may have got other values
             mask, masked = await run_in_threadpool(use.runs.mask, run), newest
-        while lines := await run_in_threadpool(logs.lines, path, offset, mask):
+        while lines := await run_in_threadpool(use.runs.log_lines, run, number, offset, mask):
             for text, offset in lines:
                 yield f"id: {number}-{offset}\ndata: {text}\n\n"
             quiet_since = time.monotonic()
