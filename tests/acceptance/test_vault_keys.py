@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -81,6 +82,7 @@ def test_the_key_can_be_outside_of_the_data_folder(tmp_path: Path) -> None:
 def test_a_key_is_changed_by_a_new_one_in_front_of_it_and_a_restart(tmp_path: Path) -> None:
     with RunningServer(tmp_path / "data") as server:
         agent = fill(server)
+        made = once(server)
         server.stop()
         file, new = server.data / "vault.key", Fernet.generate_key()
         old, installation = file.read_bytes(), (server.data / "installation").read_text()
@@ -96,8 +98,16 @@ def test_a_key_is_changed_by_a_new_one_in_front_of_it_and_a_restart(tmp_path: Pa
         file.write_bytes(new)
         server.start()
         assert run_with_secret(server, agent) == 9
+        assert once(server) == made
         assert (server.data / "installation").read_text() == installation
     assert "the others can be taken out" in (tmp_path / "server.log").read_text()
+
+
+def once(server: RunningServer) -> dict[str, Any]:
+    """A space, made once however often it is asked for: the answer is kept sealed."""
+    answer = server.http.post("/spaces", json={"name": "once"}, headers={"Idempotency-Key": "once"})
+    made: dict[str, Any] = answer.raise_for_status().json()
+    return made
 
 
 def opened(data: Path, key: bytes) -> list[str]:

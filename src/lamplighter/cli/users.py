@@ -63,9 +63,7 @@ def add(
     _tell(made, json=json)
     if not json:
         word = quoted(made["name"])
-        hint(
-            f"`lamplighter space grant SPACE {word} editor` gives rights; so does `key create --user {word}` a key."
-        )
+        hint(f"`lamplighter space grant SPACE {word} editor` gives rights, `key create --user {word}` a key.")
 
 
 @app.command()
