@@ -28,13 +28,14 @@ Made from the server's own OpenAPI document, which it serves at `/openapi.json` 
 Names of request properties are matched without regard to case, unknown ones are ignored, and `null` means "not
 given". A *time* is ISO 8601; answers give UTC with `Z`. A *page* is an object with the array `items` and the number
 `totalRecordCount`; it is answered when `pageIndex` or `recordsPerPage` was sent. Every request needs the header
-`Authorization: ApiKey sk-…`, except those under [Whether the server works](#whether-the-server-works) and the
-signed download."""
+`Authorization: ApiKey sk-…`, except those under [Whether the server works](#whether-the-server-works), the
+signed download and the address of a webhook."""
 _WIDTH = 100
 _TITLES = {
     "agents": "Agents",
     "schedules": "Schedules",
     "runs": "Runs",
+    "webhooks": "Webhooks",
     "proxy pools": "Proxy pools",
     "server groups": "Server groups and servers",
     "retention": "Retention",

@@ -14,11 +14,16 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class HttpReceiver:
-    """Keeps the JSON that is posted to it; ``statuses`` are its next answers, then always 200."""
+    """Keeps the JSON that is posted to it; ``statuses`` are its next answers, then always 200.
+
+    ``headers`` (names in lower case) and ``bodies`` are those of all posts, also of those it answered badly.
+    """
 
     def __init__(self, *, port: int = 0, hangs: bool = False) -> None:
         self.posts: list[dict[str, Any]] = []
         self.statuses: list[int] = []
+        self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.asked = 0
         self.released = threading.Event()
         receiver = self
@@ -26,6 +31,8 @@ class HttpReceiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
+                receiver.bodies.append(body)
                 receiver.asked += 1
                 if hangs:
                     receiver.released.wait(60)
@@ -33,6 +40,8 @@ class HttpReceiver:
                 if status == 200:
                     receiver.posts.append({**json.loads(body), "path": self.path})
                 self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("Location", f"http://127.0.0.1:{receiver.port}/elsewhere")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -46,6 +55,10 @@ class HttpReceiver:
     def url(self, path: str = "hook") -> str:
         """Its address as Apprise reads it."""
         return f"json://127.0.0.1:{self.port}/{path}"
+
+    def plain_url(self, path: str = "hook") -> str:
+        """Its address as a plain webhook."""
+        return f"webhook+http://127.0.0.1:{self.port}/{path}"
 
     def titles(self) -> list[str]:
         """The titles of what was posted, in order."""

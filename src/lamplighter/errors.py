@@ -8,6 +8,7 @@
     ├── NotAllowed              403
     ├── NotFound                404  also for what the caller may not see
     ├── Conflict                409  the thing is in a state that forbids this
+    ├── Gone                    410  it was here, and will not be again
     ├── TooLarge                413
     ├── UnsupportedMedia        415
     ├── RateLimited             429  retryable: after ``retry_after`` seconds
@@ -119,6 +120,14 @@ class Conflict(LamplighterError):
     code = "conflict"
     status = 409
     title = "Conflict"
+
+
+class Gone(LamplighterError):
+    """The thing was there until a known time: nobody need try again."""
+
+    code = "gone"
+    status = 410
+    title = "Gone"
 
 
 class TooLarge(LamplighterError):

@@ -53,6 +53,8 @@ from lamplighter.service.secrets import Secrets
 from lamplighter.service.spaces import Spaces
 from lamplighter.service.tokens import TokenSigner
 from lamplighter.service.users import Users
+from lamplighter.service.webhooks import Webhooks
+from lamplighter.signing import Signer
 from lamplighter.store import sealed
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
@@ -112,10 +114,12 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         pool.wake()
         notifier.wake()
 
-    runs = Runs(db, clock, files, vault, secret, pool.wake)
+    signer = Signer(secret)
+    runs = Runs(db, clock, files, vault, signer, pool.wake)
     services = Services(
         agents=Agents(db, clock, files),
         schedules=Schedules(db, clock, wake_all),
+        webhooks=Webhooks(db, clock, vault, signer, pool.wake),
         runs=runs,
         evidence=FailureEvidence(runs, files),
         identity=identity,
@@ -321,13 +325,14 @@ def _vault(settings: Settings, db: Database) -> Vault:
 
 
 def _secret(data: Path) -> bytes:
-    """The key that signs download addresses, made on the first start."""
+    """The key that signs addresses of downloads and webhooks, made on the first start."""
     file = data / "secret.key"
     if not file.exists():
         write_whole(file, secrets.token_bytes(32))
     secret = file.read_bytes()
     if len(secret) < 32:
         raise Conflict(
-            f"{file} is damaged: remove it, and a new one is made (download addresses then expire)"
+            f"{file} is damaged: put it back from a backup, or remove it and a new one is made"
+            " (addresses of downloads and webhooks then change)"
         )
     return secret

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 
 class RunStatus(IntEnum):
@@ -175,6 +175,10 @@ class NotificationEvent(StrEnum):
     RECOVERY = "recovery"
     DID_NOT_RUN = "didNotRun"
     VOLUME_DROP = "volumeDrop"
+
+
+# How grave a message is, in Apprise's words.
+MessageKind = Literal["info", "success", "warning", "failure"]
 
 
 class SetState(StrEnum):
@@ -669,11 +673,43 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address at which others start an agent: with which settings, and what it did last.
+
+    Its address is signed over ``id`` and ``generation``. ``sealed_secret``: with what senders must sign, if they
+    must. ``last_result`` is a sentence for those who may see the agent.
+    """
+
+    id: int
+    agent_id: int
+    name: str
+    is_enabled: bool
+    expires: datetime | None
+    accepts_input: bool
+    input_parameters: str | None
+    settings: RunSettings
+    generation: int
+    sealed_secret: str | None
+    created: datetime
+    updated: datetime
+    last_used: datetime | None = None
+    last_result: str | None = None
+    last_run_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NotificationTarget:
-    """Where a rule's messages go: what may be shown of the address, and the address sealed."""
+    """Where a rule's messages go: what may be shown of the address, and the address sealed.
+
+    What goes to a plain webhook is signed with ``sealed_secret``, and until ``old_until`` (seconds since 1970)
+    also with the secret that it had before.
+    """
 
     shown: str
     sealed: str
+    sealed_secret: str | None = None
+    sealed_old_secret: str | None = None
+    old_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -702,7 +738,10 @@ class NotificationRule:
 
 @dataclass(frozen=True, slots=True)
 class NotificationMessage:
-    """A message to one target: ``next_try`` is null when it was sent or given up."""
+    """A message to one target: ``next_try`` is null when it was sent or given up.
+
+    ``facts`` is what it tells, for programs, with the wire's names.
+    """
 
     id: int
     rule_id: int
@@ -711,6 +750,7 @@ class NotificationMessage:
     subject: str
     title: str
     body: str
+    facts: Mapping[str, Any]
     created: datetime
     more: int
     since: datetime

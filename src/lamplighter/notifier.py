@@ -16,11 +16,12 @@ from lamplighter.loop import Loop
 from lamplighter.messenger import SECONDS, Messenger
 from lamplighter.model import NotificationMessage, NotificationRule
 from lamplighter.planner import notifying
+from lamplighter.service.targets import Targets
 from lamplighter.store import notifications, overdue
 from lamplighter.store.database import Database
 from lamplighter.store.notifications import Lane
 from lamplighter.store.overdue import Overdue
-from lamplighter.vault import CannotUnseal, Vault
+from lamplighter.vault import Vault
 
 log = structlog.get_logger()
 
@@ -46,7 +47,7 @@ class Notifier(Loop):
     def __init__(self, db: Database, clock: Clock, vault: Vault, messenger: Messenger) -> None:
         super().__init__("notifier", clock, self.pass_once)
         self._db = db
-        self._vault = vault
+        self._targets = Targets(vault, messenger)
         self._messenger = messenger
         self._lock = threading.Lock()
         self._busy: dict[Lane, threading.Thread] = {}
@@ -157,7 +158,8 @@ class Notifier(Loop):
                 why = "nobody to send it to: the rule, its agent or its schedule was deleted"
                 notifications.settle(c, message, sent=None, error=why, next_try=None)
             return
-        error = self._deliver(rule, message)
+        letter = notifying.letter_of(message, rule.name)
+        error = self._targets.send(rule.targets[message.target], letter, self._clock.now())
         now = self._clock.now()
         following = None if error is None else notifying.next_try(message.tries, message.told_at, now)
         with self._db.write() as c:
@@ -173,18 +175,3 @@ class Notifier(Loop):
                 tries=message.tries,
                 error=error,
             )
-
-    def _deliver(self, rule: NotificationRule, message: NotificationMessage) -> str | None:
-        """None when the message was delivered, else what went wrong."""
-        try:
-            address = self._vault.unseal(rule.targets[message.target].sealed)
-        except CannotUnseal as problem:
-            return str(problem)
-        body = notifying.whole_body(
-            message.body,
-            more=message.more,
-            since=message.since,
-            message_id=message.id,
-            rule=rule.name,
-        )
-        return self._messenger.send(address, message.title, body, notifying.kind_of(message.event))

@@ -99,7 +99,13 @@ def _tell(
     last = notifications.last_told(c, rule.id, event, subject) if rule.quiet_seconds > 0 else None
     place = notifying.place_of(last, now, rule.quiet_seconds)
     if place.joins and notifications.join_messages(
-        c, rule.id, event, subject, place.told_at, title=words.title, body=words.body, count=count
+        c,
+        rule.id,
+        event,
+        subject,
+        place.told_at,
+        values={"title": words.title, "body": words.body, "facts": words.facts},
+        count=count,
     ):
         return
     notifications.insert_messages(
@@ -112,6 +118,7 @@ def _tell(
                 "subject": subject,
                 "title": words.title,
                 "body": words.body,
+                "facts": words.facts,
                 "created": now,
                 "more": count - 1,
                 "since": since or now,

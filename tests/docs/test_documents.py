@@ -21,6 +21,7 @@ from lamplighter.cli.app import app as command_line
 from lamplighter.http.api.access import Services
 from lamplighter.http.app import create_app
 from lamplighter.manifest import Manifest, read_manifest
+from lamplighter.service.notifications import NotificationRequest, RotateRequest
 from lamplighter.service.requests import (
     AgentRequest,
     KeyRequest,
@@ -31,6 +32,7 @@ from lamplighter.service.requests import (
     StartRequest,
 )
 from lamplighter.service.secrets import SecretRequest
+from lamplighter.service.webhooks import WebhookRequest
 from lamplighter.triggers import parse_cron, zone
 
 ROOT = Path(__file__).parents[2]
@@ -274,6 +276,9 @@ BODIES: dict[str, type[Request]] = {
     r"/secrets/\w+": SecretRequest,
     r"/api-keys": KeyRequest,
     r"/users/\d+/password": PasswordRequest,
+    r"/agent/\d+/webhooks": WebhookRequest,
+    r"/notifications": NotificationRequest,
+    r"/notifications/\d+/rotate": RotateRequest,
 }
 
 

@@ -2,13 +2,16 @@
 
 import hashlib
 import hmac
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from export_places import BOOKS, Receiver, Told, a_delivery, free_port, to
+from standardwebhooks.webhooks import Webhook
 
 from lamplighter.export.delivery import DeliveryFailed
 from lamplighter.export.parcel import Limits
+from lamplighter.signing import new_secret
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +62,23 @@ def test_the_signature_is_over_time_and_body(tmp_path: Path) -> None:
     parts = dict(part.split("=") for part in request.headers["X-Lamplighter-Signature"].split(","))
     signed = parts["t"].encode() + b"." + request.body
     assert parts["v1"] == hmac.new(b"s3cret", signed, hashlib.sha256).hexdigest()
+
+
+def test_a_secret_of_the_standard_signs_by_the_standard_too(tmp_path: Path) -> None:
+    secret = new_secret()
+    with Receiver() as receiver:
+        Told().deliver(a_delivery(tmp_path, BOOKS), to(receiver.url, secret=secret))
+        Told().deliver(a_delivery(tmp_path / "other", BOOKS), to(receiver.url, secret="s3cret"))
+    first, second = receiver.requests
+    headers = dict(first.headers.items())
+    seconds = int(headers["webhook-timestamp"])
+    # The time of these deliveries is that of their clock, so the signature is compared, not its age.
+    then = datetime.fromtimestamp(seconds, UTC)
+    assert headers["webhook-id"] == headers["Idempotency-Key"]
+    signed = Webhook(secret).sign(headers["webhook-id"], then, first.body.decode())
+    assert headers["webhook-signature"] == signed
+    assert "X-Lamplighter-Signature" in headers
+    assert "webhook-signature" not in second.headers
 
 
 def test_a_receiver_that_is_not_ready_gets_the_same_delivery_again(tmp_path: Path) -> None:

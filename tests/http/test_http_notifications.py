@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from http_helpers import FAILS, field_errors, problem_of, unique
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from lamplighter.signing import new_secret
 from receivers import HttpReceiver
 from running_server import RunningServer, eventually
 
@@ -212,6 +214,67 @@ def test_switching_a_notification_off_gives_up_what_waits(server: RunningServer)
     [message] = server.call("GET", path)
     assert message["nextTry"] is None
     assert message["error"] == "the notification was switched off"
+    switch_off(server, rule)
+
+
+def test_the_secret_of_a_plain_webhook_is_shown_once(server: RunningServer) -> None:
+    with HttpReceiver() as receiver:
+        rule = made(server, targets=[SECRET, receiver.plain_url("t0ken")])
+        shown = f"webhook+http://127.0.0.1:{receiver.port}"
+        [new] = rule["newSecrets"]
+        assert new == {"target": 2, "shown": shown, "secret": new["secret"]}
+        path = f"/notifications/{rule['id']}"
+        assert server.call("GET", path) == rule | {"newSecrets": []}
+        stored = b"".join(file.read_bytes() for file in server.data.glob("lamplighter.db*"))
+        assert new["secret"].encode() not in stored
+        assert b"t0ken" not in stored
+        # Sent back as it is shown, it stays what it is, and so does its secret.
+        assert server.call("PUT", path, {"targets": [shown]})["newSecrets"] == []
+        assert server.call("POST", f"{path}/test") == {"delivered": True, "error": None}
+        assert receiver.posts[0]["event"] == "test"
+        assert receiver.posts[0]["notificationName"] == rule["name"]
+        told = Webhook(new["secret"]).verify(receiver.bodies[0], receiver.headers[0])
+        assert told["type"] == "notification.test"
+    switch_off(server, rule)
+
+
+def test_a_secret_is_rotated_with_an_overlap(server: RunningServer) -> None:
+    with HttpReceiver() as receiver:
+        rule = made(server, targets=[receiver.plain_url()])
+        path = f"/notifications/{rule['id']}"
+        old = rule["newSecrets"][0]["secret"]
+        new = server.call("POST", f"{path}/rotate")["newSecrets"][0]["secret"]
+        server.call("POST", f"{path}/test")
+        for secret in (old, new):
+            Webhook(secret).verify(receiver.bodies[0], receiver.headers[0])
+        mine = new_secret()
+        given = server.call("POST", f"{path}/rotate", {"secret": mine, "target": 1, "overlapSeconds": 0})
+        assert given["newSecrets"] == [], "who gave it knows it"
+        server.call("POST", f"{path}/test")
+        Webhook(mine).verify(receiver.bodies[1], receiver.headers[1])
+        with pytest.raises(WebhookVerificationError):
+            Webhook(new).verify(receiver.bodies[1], receiver.headers[1])
+    switch_off(server, rule)
+
+
+@pytest.mark.parametrize(
+    ("targets", "body", "field", "text"),
+    [
+        ([SECRET], {}, "target", "there is none among the targets"),
+        (["webhook+https://a", "webhook+https://b"], {}, "target", "one of: 1 (webhook+https://a), 2 ("),
+        (["webhook+https://a"], {"target": 2}, "target", "one of: 1 (webhook+https://a)"),
+        ([SECRET, "webhook+https://a"], {"target": 1}, "target", "json://example.com is no webhook+https"),
+        (["webhook+https://a"], {"secret": "hunter22"}, "secret", "whsec_ and then base64"),
+        (["webhook+https://a"], {"overlapSeconds": -1}, "overlapSeconds", "0 to 604,800"),
+    ],
+)
+def test_a_rotation_that_cannot_be_says_why(
+    server: RunningServer, targets: list[str], body: dict[str, Any], field: str, text: str
+) -> None:
+    rule = made(server, targets=targets)
+    errors = field_errors(server.http.post(f"/notifications/{rule['id']}/rotate", json=body))
+    assert text in errors[field]
+    assert "hunter22" not in str(errors)
     switch_off(server, rule)
 
 

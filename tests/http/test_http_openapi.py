@@ -152,7 +152,7 @@ def test_errors_are_documented_as_problem_documents_only(document: dict[str, Any
 
 def test_what_needs_credentials_says_so(document: dict[str, Any]) -> None:
     for method, path, operation in operations(document):
-        is_open = path.startswith(("/health/", "/api/v1/download/", "/oauth/"))
+        is_open = path.startswith(("/health/", "/api/v1/download/", "/api/v1/webhook/", "/oauth/"))
         assert ("401" in operation["responses"]) is not is_open or path == "/oauth/token", (method, path)
         assert ("security" in operation) is not is_open, (method, path)
     assert document["components"]["securitySchemes"]["ApiKey"]["name"] == "Authorization"
@@ -163,7 +163,9 @@ def test_what_has_parameters_or_a_body_may_be_invalid(document: dict[str, Any]) 
         if operation.get("parameters") or operation.get("requestBody"):
             assert "400" in operation["responses"], (method, path)
         if operation.get("requestBody"):
-            assert {"413", "415"} <= operation["responses"].keys(), (method, path)
+            # At the address of a webhook a body may be of any kind.
+            needed = {"413"} if path.startswith("/api/v1/webhook/") else {"413", "415"}
+            assert needed <= operation["responses"].keys(), (method, path)
         if "{" in path:
             assert "404" in operation["responses"], (method, path)
 
@@ -190,8 +192,11 @@ def ids(server: RunningServer) -> dict[str, Any]:
     schedule = {"name": "s", "startTime": "2190-01-01T00:00:00Z"}
     run = server.run(agent)
     own = f"/agent/{agent}/run/{run['id']}"
+    hook = server.call("POST", f"/agent/{agent}/webhooks", {"name": "documented"}, expect=201)
     return {
         "agentId": agent,
+        "webhookId": hook["id"],
+        "signature": hook["url"].rpartition("/")[2],
         "version": 1,
         "runId": run["id"],
         "scheduleId": server.call("POST", f"/agent/{agent}/schedules", schedule, expect=201)["id"],
@@ -215,6 +220,8 @@ TELLING = {"name": "documented", "events": ["volumeDrop"], "targets": ["json://1
 TELLINGS = "/api/v1/notifications"
 SPACES = "/api/v1/spaces"
 SCHEDULE = "/api/v1/agent/{agentId}/schedules"
+HOOKS = "/api/v1/agent/{agentId}/webhooks"
+ADDRESS = "/api/v1/webhook/{webhookId}/{signature}"
 RUN = "/api/v1/agent/{agentId}/run/{runId}"
 
 
@@ -287,11 +294,27 @@ RUN = "/api/v1/agent/{agentId}/run/{runId}"
         ("post", TELLINGS, "", {**TELLING, "targets": ["x"]}),
         ("get", TELLINGS + "/{notificationId}", "", None),
         ("put", TELLINGS + "/{notificationId}", "", {"events": ["recovery"]}),
+        ("post", TELLINGS + "/{notificationId}/rotate", "", None),
+        ("put", TELLINGS + "/{notificationId}", "", {"targets": ["webhook+http://127.0.0.1:9"]}),
+        ("post", TELLINGS + "/{notificationId}/rotate", "", {"overlapSeconds": 0}),
         ("post", TELLINGS + "/{notificationId}/test", "", None),
         ("get", TELLINGS + "/{notificationId}/messages", "", None),
         ("get", TELLINGS + "/{notificationId}/messages", "?pageIndex=1", None),
         ("delete", TELLINGS + "/{notificationId}", "", None),
         ("delete", TELLINGS + "/{notificationId}", "?again=yes", None),
+        ("get", HOOKS, "", None),
+        ("get", HOOKS, "?pageIndex=1", None),
+        ("post", HOOKS, "", {"name": "made for the document", "expires": "2190-01-01T00:00:00Z"}),
+        ("post", HOOKS, "", {"name": "documented"}),
+        ("post", HOOKS, "", {}),
+        ("get", HOOKS + "/{webhookId}", "", None),
+        ("post", ADDRESS, "", {}),
+        ("get", HOOKS + "/{webhookId}", "?again=yes", None),
+        ("put", HOOKS + "/{webhookId}", "", {"isEnabled": False}),
+        ("post", ADDRESS, "?again=yes", {}),
+        ("post", HOOKS + "/{webhookId}/rotate", "", None),
+        ("delete", HOOKS + "/{webhookId}", "", None),
+        ("delete", HOOKS + "/{webhookId}", "?again=yes", None),
         ("get", "/api/v1/secrets", "", None),
         ("get", "/api/v1/secrets", "?pageIndex=1", None),
         ("put", "/api/v1/secrets/{secretName}", "", {"value": "v"}),

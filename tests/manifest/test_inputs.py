@@ -261,3 +261,14 @@ def test_an_unknown_secret_is_told_with_those_that_are_spelled_alike() -> None:
         "there is no secret 'API_KEI'; did you mean API_KEY?",
         "there is no secret 'TOKEN': set it first",
     ]
+
+
+@given(
+    st.recursive(
+        st.text("$${}secret:NAME"), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_what_is_taken_literally_refers_to_nothing_and_comes_out_as_it_was(value: Any) -> None:
+    for one in (value, "${secret:NAME}", ["$$${secret:NAME}", {"${secret:NAME}": "$${secret:${secret:A}}"}]):
+        assert inputs.secret_names(inputs.literal(one)) == set()
+        assert inputs.with_secrets(inputs.literal(one), {}) == one

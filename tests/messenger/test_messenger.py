@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lamplighter.messenger import Kind, Messenger, NotInstalled
+from lamplighter.messenger import Messenger, NotInstalled
+from lamplighter.model import MessageKind
 from receivers import HttpReceiver, MailServer, texts_of
 from running_server import eventually
 
@@ -84,7 +85,7 @@ def test_a_mail_server_that_hangs_is_told_as_such() -> None:
 
 
 @pytest.mark.parametrize("kind", ["info", "success", "warning", "failure"])
-def test_services_are_told_how_grave_it_is(kind: Kind) -> None:
+def test_services_are_told_how_grave_it_is(kind: MessageKind) -> None:
     with HttpReceiver() as receiver:
         assert Messenger().send(receiver.url(), "t", "b", kind) is None
     assert [post["type"] for post in receiver.posts] == [kind]
@@ -185,3 +186,31 @@ def children_of_this_process() -> list[Path]:
             if parent == os.getpid() and b"lamplighter.messenger.child" in (folder / "cmdline").read_bytes():
                 found.append(folder)
     return found
+
+
+def test_a_post_arrives_with_its_headers_and_needs_no_apprise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with HttpReceiver() as receiver:
+        url = f"http://127.0.0.1:{receiver.port}/my/hook"
+        assert Messenger().post(url, {"X-Mine": "1"}, '{"tïtle": "t"}') is None
+    assert receiver.posts == [{"tïtle": "t", "path": "/my/hook"}]
+    assert receiver.headers[0]["x-mine"] == "1"
+
+
+def test_a_post_that_is_never_answered_is_given_up() -> None:
+    with HttpReceiver(hangs=True) as receiver:
+        error = Messenger(2).post(f"http://127.0.0.1:{receiver.port}/", {}, "{}")
+    assert error in ("no answer within 1 seconds", "no answer within 2 seconds")
+
+
+def test_a_post_ends_when_the_server_does() -> None:
+    messenger = Messenger()
+    answers: list[str | None] = []
+    with HttpReceiver(hangs=True) as receiver:
+        url = f"http://127.0.0.1:{receiver.port}/"
+        thread = threading.Thread(target=lambda: answers.append(messenger.post(url, {}, "{}")))
+        thread.start()
+        eventually(lambda: receiver.asked)
+        messenger.close()
+        thread.join()
+    assert answers == ["the server is stopping"]

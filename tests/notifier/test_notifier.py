@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from lamplighter.messenger import Messenger
-from lamplighter.model import NotificationMessage, NotificationRule, NotificationTarget, RunStatus
+from lamplighter.model import NotificationMessage, NotificationRule, RunStatus
 from lamplighter.notifier import Notifier
+from lamplighter.service.targets import Targets
 from lamplighter.store import fires, notifications
 from lamplighter.store.database import Database
 from lamplighter.vault import Vault
@@ -37,7 +38,7 @@ class Office:
             self.server = make_server(c)
 
     def rule(self, *addresses: str, quiet_seconds: int = 0, **more: object) -> NotificationRule:
-        targets = [NotificationTarget("shown", self.vault.seal(address)) for address in addresses]
+        targets, _ = Targets(self.vault, self.messenger).made(addresses, ())
         with self.db.write() as c:
             return make_rule(c, *targets, quiet_seconds=quiet_seconds, **more)  # type: ignore[arg-type]
 

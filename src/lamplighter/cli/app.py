@@ -21,6 +21,7 @@ from lamplighter.cli import (
     secrets,
     spaces,
     users,
+    webhooks,
 )
 from lamplighter.cli.audit import audit
 from lamplighter.cli.doctor import doctor
@@ -87,6 +88,7 @@ for group, name, text in (
     (agents.app, "agent", "Agents: deploy, list, archive, restore versions."),
     (schedules.app, "schedule", "Schedules: add, preview, switch, and why one did or did not run."),
     (runs.app, "run", "Runs: start, watch, stop, and get what they extracted."),
+    (webhooks.app, "webhook", "Webhooks: let others start an agent by an address of its own."),
     (proxies.app, "proxy", "Pools of proxies: add, change, check, and how they do."),
     (groups.app, "group", "Server groups: which servers take which runs."),
     (groups.servers, "server", "Servers: which there are, and how busy."),

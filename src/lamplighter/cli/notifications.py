@@ -8,6 +8,7 @@ import typer
 
 from lamplighter.cli.options import option
 from lamplighter.cli.output import as_json, facts, fail, hint, say, table
+from lamplighter.cli.secrets import secret_value
 from lamplighter.cli.session import (
     Json,
     Yes,
@@ -33,7 +34,9 @@ _EVENTS = "failure, recovery, didNotRun or volumeDrop"
 On = Annotated[list[str] | None, option("--on", metavar="EVENT", help=f"{_EVENTS}; may be repeated.")]
 To = Annotated[
     list[str] | None,
-    option("--to", metavar="URL", help="Where to: an address of Apprise; may be repeated."),
+    option(
+        "--to", metavar="URL", help="Where to: webhook+https://… or an address of Apprise; may be repeated."
+    ),
 ]
 From = Annotated[
     str | None,
@@ -154,6 +157,31 @@ def show(notification: NotificationWord, json: Json = False) -> None:
     _show_messages(messages)
 
 
+@app.command()
+def rotate(
+    notification: NotificationWord,
+    target: Annotated[
+        int | None, option("--target", help="Its number among the targets, from 1, if several are signed.")
+    ] = None,
+    overlap: Annotated[
+        str | None,
+        option("--overlap", metavar="TIME", help="So long the old secret signs too; or 0. Default: 24h."),
+    ] = None,
+    source: Annotated[
+        str | None, option("--from", metavar="FILE", help="Take the secret from a file, or from -.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Give the receiver at a webhook+https target another secret, and print it."""
+    seconds = None if overlap is None else _seconds_or_0(overlap, "--overlap")
+    secret = None if source is None else secret_value("secret", source)
+    with connect() as client:
+        found = _named(client, notification)
+        said = keep_said(target=target, overlapSeconds=seconds, secret=secret)
+        changed = client.notifications.rotate(found["id"], said)
+    _tell(changed, json=json)
+
+
 @app.command("test")
 def try_(notification: NotificationWord, json: Json = False) -> None:
     """Send a test message to each target now; status 1 if one could not be reached."""
@@ -221,7 +249,7 @@ def _body(
         agentId=owner and owner["id"],
         scheduleId=found and found["id"],
         withinSeconds=None if within is None else parse_seconds(within, "--within"),
-        quietSeconds=None if quiet is None else _quiet(quiet),
+        quietSeconds=None if quiet is None else _seconds_or_0(quiet, "--quiet"),
     )
 
 
@@ -233,8 +261,8 @@ def _addresses(to: list[str] | None, source: str | None) -> list[str]:
     return [*(to or []), *(line.strip() for line in text.splitlines() if line.strip())]
 
 
-def _quiet(text: str) -> int:
-    return 0 if text.strip() == "0" else parse_seconds(text, "--quiet")
+def _seconds_or_0(text: str, field: str) -> int:
+    return 0 if text.strip() == "0" else parse_seconds(text, field)
 
 
 def _named(client: Client, word: str) -> Notification:
@@ -255,6 +283,8 @@ def _tell(notification: Notification, *, json: bool) -> None:
         f"Notification {notification['id']} ({notification['name']}): {', '.join(notification['events'])}"
         f" of {_about(notification)} to {', '.join(notification['targets'])}"
     )
+    for new in notification["newSecrets"]:
+        say(f"Secret of target {new['target']} ({new['shown']}), not shown again: {new['secret']}")
 
 
 def _about(notification: Notification) -> str:

@@ -36,7 +36,7 @@ def set_(
     json: Json = False,
 ) -> None:
     """Set a secret. Its value is asked for, or read; it is never an argument, which others could see."""
-    value = _value(name, source)
+    value = secret_value(name, source)
     with connect() as client:
         secret = client.secrets.put(name, value, space_id(client, space))
     if json:
@@ -45,7 +45,7 @@ def set_(
     say(f"Secret {name} is set. Write ${{secret:{name}}} in the input where its value is needed.")
 
 
-def _value(name: str, source: str | None) -> str:
+def secret_value(name: str, source: str | None) -> str:
     """What was typed or read, without the end of its last line."""
     if source is None:
         if not os.isatty(0):

@@ -14,10 +14,11 @@ from lamplighter.client.proxy_pools import ProxyPool, ProxyPoolSums
 from lamplighter.client.server_groups import ServerGroup
 from lamplighter.client.spaces import Space
 from lamplighter.client.users import User
+from lamplighter.client.webhooks import Webhook
 from lamplighter.errors import InvalidInput, NotFound
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-Named = TypeVar("Named", Agent, Schedule, ProxyPoolSums, ServerGroup, Space, User)
+Named = TypeVar("Named", Agent, Schedule, ProxyPoolSums, ServerGroup, Space, User, Webhook)
 
 AgentWord = Annotated[
     str, typer.Argument(metavar="AGENT", help="Id, name, or the beginning of a name that fits only one.")
@@ -105,18 +106,18 @@ def the_run(client: Client, agent: Agent, number: int | None) -> Run:
 def the_pool(client: Client, word: str) -> ProxyPool:
     """The proxy pool that ``word`` names."""
     where = "`lamplighter proxy list` shows what there is"
-    return client.proxy_pools.get(_named_or_id(client.proxy_pools.every(), word, "proxy pool", where)["id"])
+    return client.proxy_pools.get(named_or_id(client.proxy_pools.every(), word, "proxy pool", where)["id"])
 
 
 def the_group(client: Client, word: str) -> ServerGroup:
     """The server group that ``word`` names."""
     where = "`lamplighter group list` shows what there is"
-    return _named_or_id(client.server_groups.every(), word, "server group", where)
+    return named_or_id(client.server_groups.every(), word, "server group", where)
 
 
 def the_space(client: Client, word: str) -> Space:
     """The space that ``word`` names."""
-    return _named_or_id(client.spaces.every(), word, "space", "`lamplighter space list` shows what there is")
+    return named_or_id(client.spaces.every(), word, "space", "`lamplighter space list` shows what there is")
 
 
 def space_id(client: Client, word: str | None) -> int | None:
@@ -149,7 +150,8 @@ def _is_id(word: str) -> bool:
     return word.isascii() and word.isdigit()
 
 
-def _named_or_id(things: Sequence[Named], word: str, kind: str, where: str) -> Named:
+def named_or_id(things: Sequence[Named], word: str, kind: str, where: str) -> Named:
+    """The one with this id or name, or beginning of a name; NotFound, InvalidInput when there are several."""
     by_id = [thing for thing in things if str(thing["id"]) == word]
     return by_id[0] if by_id else _named(things, word, kind, where)
 

@@ -8,11 +8,12 @@ from lamplighter.cli.output import counted, status_name
 from lamplighter.cli.session import quoted
 from lamplighter.cli.times import exactly
 from lamplighter.client import WAITS, ApiError, Client, Run, Schedule
+from lamplighter.client.webhooks import Webhook
 
 _LONGEST_INPUT = 2000  # signs; --json gives all of it
 
 
-def settings_of(client: Client, of: Run | Schedule) -> list[tuple[str, Any]]:
+def settings_of(client: Client, of: Run | Schedule | Webhook) -> list[tuple[str, Any]]:
     """The settings that are not those of a start without any; pools and groups by their names."""
     s: Mapping[str, Any] = of
     together = s["parallelism"] > 1

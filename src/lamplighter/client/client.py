@@ -19,6 +19,7 @@ from lamplighter.client.sending import AsyncSender, authorization
 from lamplighter.client.server_groups import AsyncServerGroups
 from lamplighter.client.spaces import AsyncSpaces
 from lamplighter.client.users import AsyncUsers
+from lamplighter.client.webhooks import AsyncWebhooks
 
 
 class AsyncClient(AsyncHealthRoutes, AsyncAgentRoutes, AsyncScheduleRoutes, AsyncRunRoutes):
@@ -49,6 +50,7 @@ class AsyncClient(AsyncHealthRoutes, AsyncAgentRoutes, AsyncScheduleRoutes, Asyn
         self.server_groups = AsyncServerGroups(sender)
         self.spaces = AsyncSpaces(sender)
         self.users = AsyncUsers(sender)
+        self.webhooks = AsyncWebhooks(sender)
 
     async def aclose(self) -> None:
         """Close the connections."""

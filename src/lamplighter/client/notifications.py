@@ -6,8 +6,16 @@ from typing import Any, TypedDict
 from lamplighter.client.sending import AsyncRoutes
 
 
+class NewSecret(TypedDict):
+    """The secret with which the receiver at a target (its number, from 1) checks signatures."""
+
+    target: int
+    shown: str
+    secret: str
+
+
 class Notification(TypedDict):
-    """A notification; ``targets`` are shown without what is secret in them."""
+    """A notification; ``targets`` are shown without what is secret in them, ``newSecrets`` once."""
 
     id: int
     name: str
@@ -23,6 +31,7 @@ class Notification(TypedDict):
     isEnabled: bool
     created: str
     updated: str
+    newSecrets: list[NewSecret]
 
 
 class NotificationMessage(TypedDict):
@@ -76,6 +85,10 @@ class AsyncNotifications(AsyncRoutes):
     async def delete(self, notification_id: int) -> None:
         """Take a notification away, with its messages."""
         await self._tell("DELETE", f"/notifications/{notification_id}")
+
+    async def rotate(self, notification_id: int, body: Mapping[str, Any]) -> Notification:
+        """Give a plain webhook among the targets another secret; for a while the one before signs too."""
+        return await self._ask(Notification, "POST", f"/notifications/{notification_id}/rotate", json=body)
 
     async def test(self, notification_id: int) -> NotificationTest:
         """Send a test message to each target now."""

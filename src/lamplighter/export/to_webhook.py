@@ -13,6 +13,7 @@ import httpx
 from lamplighter.clock import Clock
 from lamplighter.export.parcel import CONTENT_TYPES, PASSING, Delivery, Limits, TryFailed
 from lamplighter.manifest.destination import DestinationSection, Format
+from lamplighter.signing import key_of, signed_headers
 
 _CHUNK = 64 * 1024
 _MOST_OF_ANSWER = 300
@@ -73,6 +74,9 @@ def _headers(
         "X-Lamplighter-Scheduled-Time": "" if due is None else due.isoformat().replace("+00:00", "Z"),
     }
     if section.secret is not None:
+        key = key_of(section.secret)
+        if key is not None:
+            headers |= signed_headers([key], delivery.key, now, _chunks(file))
         seconds = int(now.timestamp())
         headers["X-Lamplighter-Signature"] = (
             f"t={seconds},v1={signature(section.secret, seconds, _chunks(file))}"

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic.alias_generators import to_camel
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 import lamplighter
@@ -43,11 +44,12 @@ from lamplighter.http.api import (
     spaces,
     tokens,
     users,
+    webhooks,
 )
 from lamplighter.http.api.access import Services, problems
 from lamplighter.http.idempotency import KEY_PARAMETER, KeyedRequests
 from lamplighter.http.middleware import NOTHING, BodyLimit, Defects, HeadLimit, RateHeaders, SecurityHeaders
-from lamplighter.http.problems import PROBLEM, problem_answer
+from lamplighter.http.problems import PROBLEM, path_for_log, problem_answer
 from lamplighter.http.tolerance import Tolerance
 
 log = structlog.get_logger()
@@ -67,7 +69,9 @@ _ROUTERS = (
     groups.router,
     retention.router,
     audit.router,
+    webhooks.router,
     runs.downloads,
+    webhooks.addresses,
 )
 _OWN_STYLE_ALONE = f"{NOTHING}; style-src 'unsafe-inline'"
 _WITH_LOCATION = ("201", "302")
@@ -101,6 +105,7 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     app.add_exception_handler(LamplighterError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone_away)
     app.add_exception_handler(OperationalError, _database_away)
     # The last one stands outermost.
     app.add_middleware(KeyedRequests)
@@ -199,8 +204,13 @@ class _MethodNotAllowed(Conflict):
     title = "Method not allowed"
 
 
+async def _gone_away(request: Request, error: Exception) -> JSONResponse:
+    """Who sends half a body and goes is no defect of ours; nobody reads the answer."""
+    return _answer(request, InvalidInput.of("", "the body did not come whole"))
+
+
 async def _database_away(request: Request, error: Exception) -> JSONResponse:
-    log.error("the database is not available", path=request.url.path, exc_info=error)
+    log.error("the database is not available", path=path_for_log(request.url.path), exc_info=error)
     return _answer(request, Unavailable("the database is not available at the moment: try again"))
 
 

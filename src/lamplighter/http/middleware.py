@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 
 from lamplighter.errors import LamplighterError, TooLarge
-from lamplighter.http.problems import problem_answer
+from lamplighter.http.problems import path_for_log, problem_answer
 from lamplighter.planner import WINDOW
 
 log = structlog.get_logger()
@@ -103,7 +103,7 @@ class Defects:
         except Exception:
             if scope["type"] != "http" or begun:
                 raise
-            log.exception("a request failed", method=scope["method"], path=scope["path"])
+            log.exception("a request failed", method=scope["method"], path=path_for_log(scope["path"]))
             error = LamplighterError("something went wrong in the server; its log says what")
             await problem_answer(scope["path"], error)(scope, receive, send)
 

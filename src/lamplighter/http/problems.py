@@ -21,3 +21,8 @@ def problem_answer(path: str, error: LamplighterError) -> JSONResponse:
         media_type=PROBLEM,
         headers=headers,
     )
+
+
+def path_for_log(path: str) -> str:
+    """The path of a request, without the part that makes the address of a webhook valid."""
+    return f"{path.rpartition('/')[0]}/…" if path.startswith("/api/v1/webhook/") else path

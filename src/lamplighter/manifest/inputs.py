@@ -124,6 +124,17 @@ def with_secrets(value: Any, values: Mapping[str, str]) -> Any:
     return value
 
 
+def literal(value: Any) -> Any:
+    """``value`` with its texts meaning just themselves: what ``with_secrets`` makes of it is ``value``."""
+    if isinstance(value, str):
+        return REFERENCE.sub(lambda found: f"${found[0]}", value)
+    if isinstance(value, list):
+        return [literal(inner) for inner in value]
+    if isinstance(value, dict):
+        return {key: literal(inner) for key, inner in value.items()}
+    return value
+
+
 def unknown_secrets(names: Iterable[str], known: Iterable[str]) -> list[str]:
     """A sentence for each name that is not that of a known secret."""
     there = sorted(known)

@@ -1,4 +1,4 @@
-"""Sending a message to an address through Apprise, in a process of its own.
+"""Sending a message to an address, through Apprise or as a plain POST, in a process of its own.
 
 A process can be ended whatever it waits for, so an address that hangs holds up nothing; and what a service's
 plug-in does to its process, it does not do to the server. Addresses hold passwords: they go over standard input.
@@ -9,15 +9,15 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any
 
 from lamplighter.errors import Conflict
+from lamplighter.model import MessageKind
 
 SECONDS = 30
-Kind = Literal["info", "success", "warning", "failure"]
 
 
 class NotInstalled(Conflict):
@@ -52,12 +52,12 @@ class Messenger:
     def check(self, addresses: Sequence[str]) -> list[Address]:
         """What Apprise makes of each address; NotInstalled."""
         require_apprise()
-        answer = self._ask({"check": list(addresses)})
+        answer = self._ask("child", {"check": list(addresses)})
         if not isinstance(answer, list):
             raise Conflict(f"the addresses could not be checked: {answer}")
         return [Address(one["shown"], one["error"]) for one in answer]
 
-    def send(self, address: str, title: str, body: str, kind: Kind = "info") -> str | None:
+    def send(self, address: str, title: str, body: str, kind: MessageKind = "info") -> str | None:
         """Send one message; None when it was delivered, else what went wrong.
 
         By ``kind`` services choose a colour, a sign or an urgency.
@@ -66,7 +66,15 @@ class Messenger:
             require_apprise()
         except NotInstalled as problem:
             return str(problem)
-        answer = self._ask({"send": address, "title": title, "body": body, "kind": kind})
+        answer = self._ask("child", {"send": address, "title": title, "body": body, "kind": kind})
+        return None if answer is None else str(answer)
+
+    def post(self, url: str, headers: Mapping[str, str], body: str) -> str | None:
+        """Post ``body``; None when it was answered with a status of 2xx, else what went wrong.
+
+        This needs no Apprise. A redirect is not followed, and counts as a refusal.
+        """
+        answer = self._ask("post_child", {"url": url, "headers": dict(headers), "body": body})
         return None if answer is None else str(answer)
 
     def close(self) -> None:
@@ -77,14 +85,14 @@ class Messenger:
         for process in going:
             process.kill()
 
-    def _ask(self, question: dict[str, Any]) -> Any:
+    def _ask(self, child: str, question: dict[str, Any]) -> Any:
         """The child's answer, or a sentence that says why there is none."""
         with self._lock:
             if self._closed:
                 return "the server is stopping"
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - one of our own modules
                 # Not from the present folder: whatever lies there is not to be imported.
-                [sys.executable, "-P", "-m", "lamplighter.messenger.child"],
+                [sys.executable, "-P", "-m", f"lamplighter.messenger.{child}"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ from lamplighter.planner.combining import DELIVERED, GOOD, NOT_DELIVERED, Combin
 from lamplighter.planner.due_times import (
     due_times,
     is_excluded,
+    iso,
     local,
     next_due,
     not_days,
@@ -49,6 +50,7 @@ __all__ = [
     "combination",
     "due_times",
     "is_excluded",
+    "iso",
     "limits_of_agent",
     "local",
     "may_retry",

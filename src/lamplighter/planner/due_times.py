@@ -122,6 +122,12 @@ def _is_day(text: str) -> bool:
         return False
 
 
+def iso(moment: datetime) -> str:
+    """An instant as the wire has it: UTC with ``Z``; milliseconds only when there are some."""
+    text = moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
+
+
 def local(moment: datetime, timezone: str) -> datetime:
     """``moment`` as the wall clock of ``timezone`` shows it."""
     return moment.astimezone(zone(timezone))

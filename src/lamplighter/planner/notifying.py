@@ -3,14 +3,14 @@
 Names and messages come from strangers, so a text is one line, without control characters, and bounded.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any
 
 from lamplighter.errors import InvalidInput
-from lamplighter.model import NotificationEvent, Outcome, RunStatus, Timing
-from lamplighter.planner.due_times import is_excluded, local
+from lamplighter.model import MessageKind, NotificationEvent, NotificationMessage, Outcome, RunStatus, Timing
+from lamplighter.planner.due_times import is_excluded, iso, local
 
 GIVE_UP_AFTER = timedelta(days=1)
 _FIRST_WAIT = timedelta(seconds=1)
@@ -22,12 +22,44 @@ _MOST_LISTED = 20
 _WELL = frozenset({RunStatus.COMPLETED, RunStatus.SUCCESS})
 
 
+# What programs are told of an event, null where it has none of it: names and meanings that stay.
+_FACTS = (
+    "agentId",
+    "agentName",
+    "scheduleId",
+    "scheduleName",
+    "runId",
+    "attempt",
+    "startedBy",
+    "scheduledTime",
+    "deadline",
+    "endTime",
+    "message",
+    "warnings",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a message says."""
+    """What a message says: to people, and as ``facts`` (with the wire's names) to programs."""
 
     title: str
     body: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as it is sent: ``text`` to people, ``payload`` to programs.
+
+    ``key`` is the same when it is sent again, and no other message of the installation has it.
+    """
+
+    key: str
+    title: str
+    text: str
+    kind: MessageKind
+    payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +134,7 @@ def events_of_end(
     return (*recovery, *drop)
 
 
-def kind_of(event: NotificationEvent) -> Literal["success", "warning", "failure"]:
+def kind_of(event: NotificationEvent) -> MessageKind:
     """How grave a message about the event is, in Apprise's words."""
     match event:
         case NotificationEvent.RECOVERY:
@@ -186,7 +218,20 @@ def about_end(event: NotificationEvent, run: RunFacts, failing: Failing | None) 
         times = "once" if failing.failures == 1 else f"{failing.failures} times"
         lines.append(f"It had failed {times} since {moment_text(failing.since, None)}.")
     lines.append(f"Look: lamplighter run status {run.agent_id} {run.run_id}")
-    return Words(_line(title, _LONGEST_TITLE), "\n".join(lines))
+    facts = {
+        "agentId": run.agent_id,
+        "agentName": run.agent_name,
+        "scheduleId": None if run.schedule is None else run.schedule.id,
+        "scheduleName": None if run.schedule is None else run.schedule.name,
+        "runId": run.run_id,
+        "attempt": run.attempt,
+        "startedBy": run.started_by,
+        "scheduledTime": None if run.scheduled_time is None else iso(run.scheduled_time),
+        "endTime": iso(run.ended),
+        "message": run.message[:_LONGEST_LINE],
+        "warnings": [warning[:_LONGEST_LINE] for warning in run.warnings[:_MOST_WARNINGS]],
+    }
+    return Words(_line(title, _LONGEST_TITLE), "\n".join(lines), facts)
 
 
 def about_missed(
@@ -206,7 +251,16 @@ def about_missed(
         f"Reason: {_line(reason)}",
         f"Look: lamplighter schedule why {agent_id} {schedule.id} {when}",
     ]
-    return Words(_line(title, _LONGEST_TITLE), "\n".join(lines))
+    facts = {
+        "agentId": agent_id,
+        "agentName": agent_name,
+        "scheduleId": schedule.id,
+        "scheduleName": schedule.name,
+        "scheduledTime": iso(watched.due),
+        "deadline": iso(watched.deadline),
+        "message": reason[:_LONGEST_LINE],
+    }
+    return Words(_line(title, _LONGEST_TITLE), "\n".join(lines), facts)
 
 
 def about_many_missed(missed: Sequence[tuple[str, str, datetime]]) -> Words:
@@ -222,12 +276,43 @@ def about_many_missed(missed: Sequence[tuple[str, str, datetime]]) -> Words:
     return Words(f"{len(missed)} schedules did not run in time", "\n".join(lines))
 
 
-def words_of_test(rule: str) -> Words:
+def letter_of_test(rule_id: int, rule: str, key: str, now: datetime) -> Letter:
     """The message that tries a rule's targets."""
-    return Words(
-        f"Test of the notification {_line(rule, 60)}",
-        f"Lamplighter can reach you. The rule {_line(rule)} tells you here of what it is for.",
+    title = f"Test of the notification {_line(rule, 60)}"
+    body = f"Lamplighter can reach you. The rule {_line(rule)} tells you here of what it is for."
+    told = _payload("test", Words(title, body), now, more=0, since=now)
+    payload = told | {"messageId": None, "notificationId": rule_id, "notificationName": rule}
+    return Letter(key, title, body, "info", payload)
+
+
+def letter_of(message: NotificationMessage, rule: str) -> Letter:
+    """A message of the outbox as it is sent for the rule of this name."""
+    words = Words(message.title, message.body, message.facts)
+    told = _payload(message.event, words, message.created, more=message.more, since=message.since)
+    mine = {"messageId": message.id, "notificationId": message.rule_id, "notificationName": rule}
+    return Letter(
+        # With its time: a database from a backup gives the same numbers out again.
+        key=f"{message.id}_{int(message.created.timestamp())}",
+        title=message.title,
+        text=whole_body(
+            message.body, more=message.more, since=message.since, message_id=message.id, rule=rule
+        ),
+        kind=kind_of(message.event),
+        payload=told | mine,
     )
+
+
+def _payload(event: str, words: Words, created: datetime, *, more: int, since: datetime) -> dict[str, Any]:
+    return {
+        "type": f"notification.{event}",
+        "timestamp": iso(created),
+        "event": event,
+        "title": words.title,
+        "body": words.body,
+        **{name: words.facts.get(name) for name in _FACTS},
+        "more": more,
+        "since": iso(since),
+    }
 
 
 def whole_body(body: str, *, more: int, since: datetime, message_id: int, rule: str) -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from secrets import token_hex
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from pydantic import BeforeValidator, Field, StrictBool, StrictStr, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, WithJsonSchema
 
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, FieldError, InvalidInput, NotFound
@@ -22,19 +24,17 @@ from lamplighter.model import (
 from lamplighter.planner import notifying
 from lamplighter.service import audit
 from lamplighter.service.access import require, space_for
-from lamplighter.service.requests import Clean, Name, Number, NumberOnly, Request
+from lamplighter.service.requests import Between, Clean, Name, Number, NumberOnly, Request
+from lamplighter.service.targets import RIGHT_TARGET, NewSecret, Targets
 from lamplighter.store import agents, notifications
 from lamplighter.store.database import Database
-from lamplighter.vault import CannotUnseal, Vault
+from lamplighter.vault import Vault
 
 _WITHIN = 3600
 _NOT_TOLD = frozenset({"updated", "watched_until", "targets"})
 _QUIET = 600
 _EVENTS = {event.value.lower(): event for event in NotificationEvent}
-_RIGHT_TARGET = (
-    "write an address as Apprise reads it, such as mailtos://user:password@example.com,"
-    " json://host:8000/path or slack://tokenA/tokenB/tokenC"
-)
+_OVERLAP = 86_400
 
 
 def _event(value: Any) -> NotificationEvent:
@@ -69,6 +69,19 @@ class NotificationRequest(Request):
     space_id: Number | None = None
 
 
+class RotateRequest(Request):
+    """Which target (from 1; needed when there are several plain webhooks) gets which secret: one made here if none.
+
+    For ``overlapSeconds`` the secret before signs too.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    target: Annotated[int, Between(1, 20)] | None = None
+    secret: Annotated[StrictStr | None, Field(max_length=200, repr=False), Clean] = None
+    overlap_seconds: Annotated[int, Between(0, 604_800)] = _OVERLAP
+
+
 @dataclass(frozen=True, slots=True)
 class Test:
     """What came of a test message: ``error`` names each target that could not be reached."""
@@ -79,11 +92,12 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A rule, and the names of the agent and schedule that it is for."""
+    """A rule, the names of the agent and schedule that it is for, and the secrets that were made just now."""
 
     rule: NotificationRule
     agent_name: str | None
     schedule_name: str | None
+    new_secrets: tuple[NewSecret, ...] = ()
 
 
 class Notifications:
@@ -94,8 +108,7 @@ class Notifications:
     ) -> None:
         self._db = db
         self._clock = clock
-        self._vault = vault
-        self._messenger = messenger
+        self._targets = Targets(vault, messenger)
         self._on_change = on_change
 
     def every(self, actor: Actor) -> list[Named]:
@@ -118,13 +131,13 @@ class Notifications:
             for field, given, message in (
                 ("name", request.name, "is required: 1 to 200 characters"),
                 ("events", request.events, f"is required: some of {', '.join(NotificationEvent)}"),
-                ("targets", request.targets, f"is required: {_RIGHT_TARGET}"),
+                ("targets", request.targets, f"is required: {RIGHT_TARGET}"),
             )
             if given is None
         ]
         if missing:
             raise InvalidInput(*missing)
-        targets = self._targets(request.targets or (), ())
+        targets, secrets = self._targets.made(request.targets or (), ())
         with self._db.write() as c:
             now = self._clock.now()
             space, agent, schedule = _scope(c, actor, request)
@@ -147,7 +160,7 @@ class Notifications:
             _check_name_is_free(c, rule)
             rule = replace(rule, id=notifications.insert_rule(c, rule))
             self._note(c, actor, "notification.create", rule, {"targets": len(targets)})
-            return _named(c, rule)
+            return replace(_named(c, rule), new_secrets=secrets)
 
     def update(self, actor: Actor, rule_id: int, request: NotificationRequest) -> Named:
         """Change a rule; what the request does not give keeps its value.
@@ -157,7 +170,9 @@ class Notifications:
         """
         with self._db.read() as c:
             old = _rule_of(c, actor, rule_id, Role.EDITOR)
-        targets = old.targets if request.targets is None else self._targets(request.targets, old.targets)
+        targets, secrets = old.targets, tuple[NewSecret, ...]()
+        if request.targets is not None:
+            targets, secrets = self._targets.made(request.targets, old.targets)
         with self._db.write() as c:
             now = self._clock.now()
             old = _rule_of(c, actor, rule_id, Role.EDITOR)
@@ -186,7 +201,7 @@ class Notifications:
             if request.targets is not None:
                 changes["targets"] = [len(old.targets), len(targets)]
             self._note(c, actor, "notification.update", new, changes)
-            named = _named(c, new)
+            named = replace(_named(c, new), new_secrets=secrets)
         self._on_change()
         return named
 
@@ -197,17 +212,34 @@ class Notifications:
             notifications.delete_rule(c, rule_id)
             self._note(c, actor, "notification.delete", rule, {})
 
+    def rotate(self, actor: Actor, rule_id: int, request: RotateRequest) -> Named:
+        """Give a plain webhook among the targets another secret; for a while the one before signs too.
+
+        InvalidInput when there is no such target, or nothing is signed for it.
+        """
+        with self._db.write() as c:
+            now = self._clock.now()
+            rule = _rule_of(c, actor, rule_id, Role.EDITOR)
+            index = _place_of_webhook(rule, request.target)
+            overlap = timedelta(seconds=request.overlap_seconds)
+            target, secret = self._targets.rotated(rule.targets[index], request.secret, overlap, now)
+            targets = (*rule.targets[:index], target, *rule.targets[index + 1 :])
+            rule = replace(rule, targets=targets, updated=now)
+            notifications.update_rule(c, rule)
+            given = {"target": index + 1, "overlapSeconds": request.overlap_seconds}
+            self._note(c, actor, "notification.rotate", rule, given)
+            made = () if request.secret else (NewSecret(index + 1, target.shown, secret),)
+            return replace(_named(c, rule), new_secrets=made)
+
     def test(self, actor: Actor, rule_id: int) -> Test:
         """Send a test message to each target now, and wait for the answers."""
         with self._db.read() as c:
             rule = _rule_of(c, actor, rule_id, Role.EDITOR)
-        words = notifying.words_of_test(rule.name)
+        now = self._clock.now()
+        letter = notifying.letter_of_test(rule.id, rule.name, f"test_{token_hex(8)}", now)
 
         def send(target: NotificationTarget) -> str | None:
-            try:
-                error = self._messenger.send(self._vault.unseal(target.sealed), words.title, words.body)
-            except CannotUnseal as problem:
-                error = str(problem)
+            error = self._targets.send(target, letter, now)
             return None if error is None else f"{target.shown}: {error}"
 
         with ThreadPoolExecutor(max_workers=len(rule.targets)) as pool:
@@ -243,32 +275,6 @@ class Notifications:
             changes=changes,
         )
 
-    def _targets(
-        self, given: Sequence[str], known: Sequence[NotificationTarget]
-    ) -> tuple[NotificationTarget, ...]:
-        """The addresses sealed; InvalidInput says which is none, without showing it."""
-        left = list(known)
-        kept: dict[int, NotificationTarget] = {}
-        for index, address in enumerate(given):
-            found = next((target for target in left if target.shown == address), None)
-            if found is not None:
-                left.remove(found)
-                kept[index] = found
-        new = [(index, address) for index, address in enumerate(given) if index not in kept]
-        checked = self._messenger.check([address for _, address in new]) if new else []
-        errors = [
-            FieldError("targets", f"number {index + 1} is no target ({one.error}): {_RIGHT_TARGET}")
-            for (index, _), one in zip(new, checked, strict=True)
-            if one.error is not None
-        ]
-        if errors:
-            raise InvalidInput(*errors)
-        made = {
-            index: NotificationTarget(one.shown, self._vault.seal(address))
-            for (index, address), one in zip(new, checked, strict=True)
-        }
-        return tuple((kept | made)[index] for index in range(len(given)))
-
 
 def _rule_of(c: sa.Connection, actor: Actor, rule_id: int, need: Role) -> NotificationRule:
     rule = notifications.rule(c, rule_id)
@@ -276,6 +282,18 @@ def _rule_of(c: sa.Connection, actor: Actor, rule_id: int, need: Role) -> Notifi
         raise NotFound(f"there is no notification {rule_id}")
     require(actor, rule.space_id, need)
     return rule
+
+
+def _place_of_webhook(rule: NotificationRule, asked: int | None) -> int:
+    """The index of the target that is meant; InvalidInput when there is none, or several may be meant."""
+    signed = [index for index, target in enumerate(rule.targets) if target.sealed_secret is not None]
+    if asked is not None and asked <= len(rule.targets):
+        return asked - 1
+    if asked is None and len(signed) == 1:
+        return signed[0]
+    listed = ", ".join(f"{index + 1} ({rule.targets[index].shown})" for index in signed)
+    there = f"one of: {listed}" if signed else "a webhook+https address, and there is none among the targets"
+    raise InvalidInput.of("target", f"must be {there}")
 
 
 def _named(c: sa.Connection, rule: NotificationRule) -> Named:

@@ -34,6 +34,7 @@ from pydantic_core import CoreSchema, core_schema
 from lamplighter.model import CatchUp, LogLevel, LogMode, ParallelExport, Role, RunSettings, ScheduleType
 from lamplighter.triggers import DstGap, DstOverlap, Period
 
+LONGEST_INPUT = 1_000_000  # characters of JSON
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
@@ -173,7 +174,7 @@ Name = Annotated[
     AfterValidator(_name),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200}),
 ]
-JsonText = Annotated[StrictStr, Field(max_length=1_000_000), BeforeValidator(_json_text), Clean]
+JsonText = Annotated[StrictStr, Field(max_length=LONGEST_INPUT), BeforeValidator(_json_text), Clean]
 NumberOnly = BeforeValidator(_number_only)
 Whole = Annotated[int, NumberOnly]
 Small = Annotated[int, Between(1, 1_000_000)]

@@ -1,7 +1,5 @@
 """Use cases of runs: start, stop, restart, look at, delete."""
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,11 +25,13 @@ from lamplighter.service.agents import refuse_archived
 from lamplighter.service.requests import RunAllRequest, StartRequest
 from lamplighter.service.schedules import check_references
 from lamplighter.service.secrets import check_input, mask_of
+from lamplighter.signing import Signer
 from lamplighter.store import agents, runs, sets
 from lamplighter.store import files as file_list
 from lamplighter.store.database import Database
 from lamplighter.vault import Vault
 
+_DOWNLOAD = "download"
 _DOWNLOAD_GOOD_FOR = timedelta(minutes=15)
 # Files in which secrets are hidden; all others are the agent's own output, and served as they are.
 _MASKED_TYPES = frozenset({"Log", "Evidence"})
@@ -58,7 +58,7 @@ class Download:
 class Runs:
     """The runs of agents. ``on_change`` is called when a run queues or is to be stopped.
 
-    ``secret`` signs download addresses.
+    ``signer`` signs download addresses.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class Runs:
         clock: Clock,
         files: Files,
         vault: Vault,
-        secret: bytes,
+        signer: Signer,
         on_change: Callable[[], None],
     ) -> None:
         self._db = db
         self._clock = clock
         self._files = files
         self._vault = vault
-        self._secret = secret
+        self._signer = signer
         self._on_change = on_change
 
     # --- starting and ending ---
@@ -274,11 +274,11 @@ class Runs:
         if file is None or file.run_id != run_id:
             raise NotFound(f"run {run_id} has no file {file_id}")
         expires = int((self._clock.now() + _DOWNLOAD_GOOD_FOR).timestamp())
-        return expires, self._signature(file_id, expires)
+        return expires, self._signer.sign(_DOWNLOAD, file_id, expires)
 
     def download(self, file_id: int, expires: int, signature: str) -> Download:
         """A file for a signed address; NotAllowed when the address is forged or has expired."""
-        if not hmac.compare_digest(signature.encode(), self._signature(file_id, expires).encode()):
+        if not self._signer.is_right(signature, _DOWNLOAD, file_id, expires):
             raise NotAllowed("this download address is not valid: ask for a new one")
         if self._clock.now().timestamp() > expires:
             raise NotAllowed("this download address has expired: ask for a new one")
@@ -292,9 +292,6 @@ class Runs:
         if opened is None:
             raise NotFound("the file has been removed")
         return Download(opened, Path(file.name).name, mask)
-
-    def _signature(self, file_id: int, expires: int) -> str:
-        return hmac.new(self._secret, f"download {file_id} {expires}".encode(), hashlib.sha256).hexdigest()
 
 
 def _run_of(c: sa.Connection, actor: Actor, agent_id: int, run_id: int, need: Role = Role.VIEWER) -> Run:

@@ -311,13 +311,13 @@ def _checked(
 ) -> tuple[str, Timing]:
     """The name and timing that are asked for; InvalidInput tells everything that is wrong with the request."""
     errors = [
-        *_errors_of(lambda: _timing(request, old, now)),
-        *_errors_of(lambda: check_references(c, request)),
+        *errors_of(lambda: _timing(request, old, now)),
+        *errors_of(lambda: check_references(c, request)),
     ]
     if old is None or request.input_parameters is not None:
-        errors += _errors_of(lambda: check_input(c, agent, request.input_parameters))
+        errors += errors_of(lambda: check_input(c, agent, request.input_parameters))
     elif request.is_enabled and not old.is_enabled:  # the agent and the secrets may be others than they were
-        errors += _errors_of(lambda: check_input(c, agent, old.input_parameters))
+        errors += errors_of(lambda: check_input(c, agent, old.input_parameters))
     if request.name is None:
         errors.append(FieldError("name", "is required: 1 to 200 characters"))
     if errors or request.name is None:
@@ -325,7 +325,7 @@ def _checked(
     return request.name, _timing(request, old, now)
 
 
-def check_references(c: sa.Connection, request: SettingsRequest) -> None:
+def check_references(c: sa.Connection, request: SettingsRequest | RunSettings) -> None:
     """Raise InvalidInput for a proxy pool or server group that does not exist, saying which ones there are."""
     errors = [
         FieldError(field, f"there is no {kind} with the id {value}; {_what_there_is(known)}")
@@ -392,7 +392,7 @@ def _shape_errors(timing: Timing) -> list[FieldError]:
                 )
             )
         else:
-            errors += _errors_of(lambda: parse_cron(timing.cron_expression or ""))
+            errors += errors_of(lambda: parse_cron(timing.cron_expression or ""))
     if kind is ScheduleType.RUN_EVERY:
         if timing.run_every_count is None:
             errors.append(FieldError("runEveryCount", "is required for a RunEvery schedule: 1 or more"))
@@ -412,10 +412,11 @@ def _shape_errors(timing: Timing) -> list[FieldError]:
 
 
 def _zone_errors(timing: Timing) -> list[FieldError]:
-    return _errors_of(lambda: zone(timing.timezone))
+    return errors_of(lambda: zone(timing.timezone))
 
 
-def _errors_of(check: Callable[[], object]) -> list[FieldError]:
+def errors_of(check: Callable[[], object]) -> list[FieldError]:
+    """What ``check`` says is wrong; empty when it raises no InvalidInput."""
     try:
         check()
     except InvalidInput as problem:

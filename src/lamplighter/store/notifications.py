@@ -5,7 +5,7 @@ that was deleted are no longer there for anybody.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -123,11 +123,10 @@ def join_messages(
     subject: str,
     told_at: datetime,
     *,
-    title: str,
-    body: str,
+    values: Mapping[str, Any],
     count: int,
 ) -> bool:
-    """Let the messages that go out at ``told_at`` tell of ``count`` further events, the newest in full.
+    """Let the messages that go out at ``told_at`` tell of ``count`` further events, with ``values`` of the newest.
 
     False when there is none left to join.
     """
@@ -138,7 +137,7 @@ def join_messages(
             notifications.c.told_at == told_at,
             notifications.c.next_try.is_not(None),
         )
-        .values(title=title, body=body, more=notifications.c.more + count)
+        .values({**values, "more": notifications.c.more + count})
     )
     return c.execute(query).rowcount > 0
 
@@ -309,13 +308,17 @@ def _values(rule: NotificationRule) -> dict[str, Any]:
         "agent_id": rule.agent_id if rule.schedule_id is None else None,
         "schedule_id": rule.schedule_id,
         "events": [event.value for event in rule.events],
-        "targets": [{"shown": target.shown, "sealed": target.sealed} for target in rule.targets],
+        "targets": [_target(target) for target in rule.targets],
         "is_enabled": rule.is_enabled,
         "within_seconds": rule.within_seconds,
         "quiet_seconds": rule.quiet_seconds,
         "watched_until": rule.watched_until,
         "updated": rule.updated,
     }
+
+
+def _target(target: NotificationTarget) -> dict[str, Any]:
+    return {name: value for name, value in asdict(target).items() if value is not None}
 
 
 def _rule(row: sa.RowMapping) -> NotificationRule:

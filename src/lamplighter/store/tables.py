@@ -497,6 +497,42 @@ server_group_servers = _table(
 )
 server_group_servers.dialect_options["sqlite"]["autoincrement"] = False
 
+# Addresses at which others start an agent. What signs an address is not here: the server's own secret.
+webhooks = _table(
+    "webhooks",
+    _id(),
+    sa.Column("agent_id", sa.ForeignKey("agents.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("is_enabled", sa.Boolean, nullable=False),
+    sa.Column("expires", Instant),
+    sa.Column("accepts_input", sa.Boolean, nullable=False),
+    sa.Column("input_parameters", sa.Text),
+    *_settings_columns(),
+    # A part of what is signed: with the next one, the address before is worth nothing.
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("sealed_secret", sa.Text),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant, nullable=False),
+    sa.Column("last_used", Instant),
+    sa.Column("last_result", sa.Text),
+    # Not a foreign key: retention takes runs away.
+    sa.Column("last_run_id", sa.BigInteger),
+    sa.UniqueConstraint("agent_id", "name"),
+)
+
+# The deliveries that started a run lately: one that comes again starts no second one.
+webhook_deliveries = _table(
+    "webhook_deliveries",
+    sa.Column("webhook_id", sa.ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True),
+    # What the sender calls it, hashed, so that it has a length.
+    sa.Column("delivery", sa.Text, primary_key=True),
+    # Null only within the transaction that starts the run.
+    sa.Column("run_id", sa.BigInteger),
+    sa.Column("created", Instant, nullable=False),
+    sa.Index("ix_webhook_deliveries_created", "webhook_id", "created"),
+)
+webhook_deliveries.dialect_options["sqlite"]["autoincrement"] = False
+
 notification_rules = _table(
     "notification_rules",
     _id(),
@@ -536,6 +572,8 @@ notifications = _table(
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+    # The same for programs.
+    sa.Column("facts", sa.JSON, nullable=False, server_default="{}"),
     sa.Column("created", Instant, nullable=False),
     # How many other events it also stands for, and since when.
     sa.Column("more", sa.Integer, nullable=False, default=0),

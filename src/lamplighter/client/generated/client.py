@@ -19,6 +19,7 @@ from lamplighter.client.generated.sending import Sender
 from lamplighter.client.generated.server_groups import ServerGroups
 from lamplighter.client.generated.spaces import Spaces
 from lamplighter.client.generated.users import Users
+from lamplighter.client.generated.webhooks import Webhooks
 from lamplighter.client.sending import authorization
 
 
@@ -50,6 +51,7 @@ class Client(HealthRoutes, AgentRoutes, ScheduleRoutes, RunRoutes):
         self.server_groups = ServerGroups(sender)
         self.spaces = Spaces(sender)
         self.users = Users(sender)
+        self.webhooks = Webhooks(sender)
 
     def close(self) -> None:
         """Close the connections."""

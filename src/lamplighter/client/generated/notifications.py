@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamplighter.client.generated.sending import Routes
-from lamplighter.client.notifications import Notification, NotificationMessage, NotificationTest, _Messages
+from lamplighter.client.notifications import (
+    Notification,
+    NotificationMessage,
+    NotificationTest,
+    _Messages,
+)
 
 
 class Notifications(Routes):
@@ -29,6 +34,10 @@ class Notifications(Routes):
     def delete(self, notification_id: int) -> None:
         """Take a notification away, with its messages."""
         self._tell("DELETE", f"/notifications/{notification_id}")
+
+    def rotate(self, notification_id: int, body: Mapping[str, Any]) -> Notification:
+        """Give a plain webhook among the targets another secret; for a while the one before signs too."""
+        return self._ask(Notification, "POST", f"/notifications/{notification_id}/rotate", json=body)
 
     def test(self, notification_id: int) -> NotificationTest:
         """Send a test message to each target now."""

@@ -29,6 +29,7 @@ from lamplighter.service.schedules import Schedules
 from lamplighter.service.secrets import Secrets
 from lamplighter.service.spaces import Spaces
 from lamplighter.service.users import Users
+from lamplighter.service.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Services:
 
     agents: Agents
     schedules: Schedules
+    webhooks: Webhooks
     runs: Runs
     evidence: FailureEvidence
     identity: Identity
@@ -170,6 +172,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     409: "Conflict",
+    410: "Gone",
     413: "Too large",
     415: "Unsupported media type",
     422: "Idempotency key reused",

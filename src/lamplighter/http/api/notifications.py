@@ -8,15 +8,26 @@ from lamplighter.http.api.access import Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute, acts_outside
 from lamplighter.model import NotificationEvent, NotificationMessage, NotificationRule
-from lamplighter.service.notifications import Named, NotificationRequest
+from lamplighter.service.notifications import Named, NotificationRequest, RotateRequest
 
 router = APIRouter(tags=["notifications"], route_class=OnceRoute)
 NotificationId = Annotated[int, Path(alias="notificationId", ge=1, le=2**63 - 1)]
 _MOST = 1000
 
 
+class NewSecretShape(Shape):
+    """The secret with which the receiver at a target (its number, from 1) checks our signatures."""
+
+    target: int
+    shown: str
+    secret: str
+
+
 class NotificationShape(Shape):
-    """A notification. ``targets`` are shown without what is secret in them."""
+    """A notification. ``targets`` are shown without what is secret in them.
+
+    ``newSecrets`` are those that this request made; they are not shown again.
+    """
 
     id: int
     name: str
@@ -32,6 +43,7 @@ class NotificationShape(Shape):
     is_enabled: bool
     created: Time
     updated: Time
+    new_secrets: list[NewSecretShape]
 
     @classmethod
     def of(cls, named: Named) -> Self:
@@ -52,6 +64,10 @@ class NotificationShape(Shape):
             is_enabled=rule.is_enabled,
             created=rule.created,
             updated=rule.updated,
+            new_secrets=[
+                NewSecretShape(target=one.target, shown=one.shown, secret=one.secret)
+                for one in named.new_secrets
+            ],
         )
 
 
@@ -137,6 +153,14 @@ def update_notification(
 def delete_notification(notification_id: NotificationId, use: Use, caller: Caller) -> None:
     """Take a notification away, with its messages."""
     use.notifications.delete(caller, notification_id)
+
+
+@router.post("/notifications/{notificationId}/rotate", responses=problems(400, 401, 404, 413, 415))
+def rotate_notification_secret(
+    notification_id: NotificationId, use: Use, caller: Caller, body: RotateRequest | None = None
+) -> NotificationShape:
+    """Give a plain webhook among the targets another secret; for a day, or as asked, the one before signs too."""
+    return NotificationShape.of(use.notifications.rotate(caller, notification_id, body or RotateRequest()))
 
 
 @router.post("/notifications/{notificationId}/test", responses=problems(400, 401, 404))

@@ -9,15 +9,8 @@ from pydantic.alias_generators import to_camel
 
 from lamplighter import model
 from lamplighter.errors import InvalidInput, LamplighterError
-from lamplighter.planner import Combination, local
+from lamplighter.planner import Combination, iso, local
 from lamplighter.service.schedules import PlannedFire, local_schedule
-
-
-def iso(moment: datetime) -> str:
-    """UTC with ``Z``; milliseconds only when there are some."""
-    text = moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
-    return text.replace("+00:00", "Z")
-
 
 Time = Annotated[
     datetime,
