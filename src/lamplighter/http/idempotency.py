@@ -37,6 +37,7 @@ KEY_PARAMETER = {  # in the OpenAPI document
 
 # Refusals that hold for the request as it is, but say nothing of a change of state: its key stays free.
 _NOT_KEPT = frozenset({400, 401, 403, 408, 413, 415, 429})
+_ASKED = "keyed_request"  # the parameter in which a route that asks for no request gets it
 _PLACE = "lamplighter.fingerprint"  # in the scope of a request
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
 _outside: set[Callable[..., Any]] = set()
@@ -161,20 +162,20 @@ def _with_key(endpoint: Callable[..., Any], status: int) -> Callable[..., Any]:
         name = endpoint.__name__
         raise TypeError(f"{name} is a POST route: make it a plain function, or mark it with sees_to_keys")
     outside = endpoint in _outside
+    known = inspect.signature(endpoint)
+    own = next((name for name, one in known.parameters.items() if one.annotation is Request), None)
 
     @wraps(endpoint)
-    def with_key(keyed_request: Request, **given: Any) -> Any:
-        if _PLACE not in keyed_request.scope:
+    def with_key(**given: Any) -> Any:
+        request = given[own] if own else given.pop(_ASKED)
+        if _PLACE not in request.scope:
             return endpoint(**given)
-        return carried_out_once(
-            keyed_request, lambda: endpoint(**given), status, outside=outside, given=given
-        )
+        return carried_out_once(request, lambda: endpoint(**given), status, outside=outside, given=given)
 
-    known = inspect.signature(endpoint)
-    asked = inspect.Parameter("keyed_request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
-    with_key.__signature__ = known.replace(  # type: ignore[attr-defined]  # how a wrapper declares what it takes
-        parameters=[*known.parameters.values(), asked]
-    )
+    if own is None:  # FastAPI gives the request to one parameter only
+        asked = inspect.Parameter(_ASKED, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+        known = known.replace(parameters=[*known.parameters.values(), asked])
+    with_key.__signature__ = known  # type: ignore[attr-defined]  # how a wrapper declares what it takes
     return with_key
 
 
