@@ -350,7 +350,7 @@ def test_a_sender_that_must_sign_signs_by_the_standard(server: RunningServer, ag
         "webhook-signature": Webhook(secret).sign("msg_1", now, body.decode()),
     }
     assert post(hook, body, headers).status_code == 202
-    repeated = post(hook, body, headers | {"Idempotency-Key": "of somebody who caught it"})
+    repeated = post(hook, body, headers | {"Idempotency-Key": "of-somebody-who-caught-it"})
     assert repeated.json()["isRepeated"] is True
     refused = problem_of(post(hook, body + b" ", headers), 403)
     assert "no webhook-signature is that of this body" in refused["detail"]
