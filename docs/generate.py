@@ -39,6 +39,8 @@ _TITLES = {
     "proxy pools": "Proxy pools",
     "server groups": "Server groups and servers",
     "retention": "Retention",
+    "analytics": "Analytics",
+    "billing": "Usage and cost",
     "secrets": "Secrets",
     "notifications": "Notifications",
     "spaces": "Spaces and their members",

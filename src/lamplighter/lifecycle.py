@@ -6,7 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from lamplighter import planner, telling
+from lamplighter import charging, planner, telling
+from lamplighter.charging import NOTHING, Work
 from lamplighter.launch import release, settle_set
 from lamplighter.model import Counters, Run, RunStatus, SetState, StopCause
 from lamplighter.store import agents, runs, sets
@@ -33,9 +34,12 @@ class Verdict:
     is_delivered: bool = False
 
 
-def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, now: datetime) -> bool:
+def conclude(
+    c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, now: datetime, work: Work = NOTHING
+) -> bool:
     """End the run's current attempt with ``verdict``: for good, or with another attempt to follow.
 
+    ``work`` is what the attempt is charged for besides its time; of one that was lost nothing else is known.
     False when the attempt is no longer the current one: then nothing was changed.
     """
     claim = Claim(run.id, run.attempt)
@@ -69,6 +73,7 @@ def conclude(c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, n
     if changed:
         settle_set(c, run.set_id, run.agent_id, now)
         agents.touch(c, run.agent_id, now)
+        charging.attempt_ended(c, run, work, now)
         if not is_retried(run, verdict):
             telling.run_ended(c, run, verdict.status, verdict.message, verdict.warnings, now)
     return changed

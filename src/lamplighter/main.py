@@ -35,7 +35,9 @@ from lamplighter.runner.attempt import Workshop
 from lamplighter.runner.combining import combine_once
 from lamplighter.runner.environments import Environments
 from lamplighter.service.agents import Agents
+from lamplighter.service.analytics import Analytics
 from lamplighter.service.audit import AuditLog
+from lamplighter.service.billing import Billing
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
@@ -132,6 +134,8 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         proxy_pools=ProxyPools(db, clock, vault),
         groups=Groups(db, clock),
         retention=Retention(db, clock, prune_now),
+        analytics=Analytics(db, clock),
+        billing=Billing(db, clock),
         health=Health(db, clock, lambda: {"scheduler": engine.last_good_pass, "runner": pool.last_good_pass}),
         rate_limits=RateLimits(clock, settings.rate_limit),
         idempotency=Idempotency(db, clock, vault, wake_all),

@@ -6,7 +6,7 @@ are aware datetimes in UTC with whole milliseconds.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Any, Literal
@@ -179,6 +179,37 @@ class NotificationEvent(StrEnum):
 
 # How grave a message is, in Apprise's words.
 MessageKind = Literal["info", "success", "warning", "failure"]
+
+
+class UsageType(StrEnum):
+    """What is counted of the attempts of runs, and may cost credits; ``column`` is its name in the database."""
+
+    SERVER_TIME = "Server Time"
+    EXPORT_GB = "Export GB"
+    AGENT_INPUTS = "Agent Inputs"
+    PROXY_DATA = "Proxy Data"
+    EXPORT_CPM = "Export CPM"
+
+    @property
+    def column(self) -> str:
+        """How the columns of this type begin."""
+        return self.name.lower()
+
+
+class SortRuns(StrEnum):
+    """What the costs of runs may be sorted by."""
+
+    DATE = "date"
+    COST = "cost"
+    DURATION = "duration"
+
+
+class TransactionType(StrEnum):
+    """Why the balance of credits changed: credits were added, used, or put right."""
+
+    CREDIT = "Credit"
+    DEBIT = "Debit"
+    ADJUSTMENT = "Adjustment"
 
 
 class SetState(StrEnum):
@@ -759,3 +790,50 @@ class NotificationMessage:
     tries: int
     sent: datetime | None
     error: str | None
+
+
+# How much was used of what: milliseconds of server time, bytes, inputs, records.
+Usage = Mapping[UsageType, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCost:
+    """What an agent used and cost in a range of time; ``cost`` is in millionths of a credit."""
+
+    agent_id: int
+    agent_name: str
+    space_id: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunCost:
+    """What a run used and cost in a range of time, over its attempts; ``types`` are those it used anything of."""
+
+    run_id: int
+    charged: datetime
+    start_time: datetime | None
+    end_time: datetime
+    cost: int
+    types: tuple[UsageType, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CostOfDay:
+    """What an agent used and cost on one UTC day; costs are in millionths of a credit."""
+
+    day: date
+    used: Usage
+    costs: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class CreditTransaction:
+    """A change of the balance of credits, and the balance after it, in millionths of a credit."""
+
+    id: int
+    type: TransactionType
+    amount: int
+    balance: int
+    created: datetime
+    message: str | None

@@ -21,6 +21,7 @@ from lamplighter.cli.app import app as command_line
 from lamplighter.http.api.access import Services
 from lamplighter.http.app import create_app
 from lamplighter.manifest import Manifest, read_manifest
+from lamplighter.service.billing import CreditsRequest, RatesRequest
 from lamplighter.service.notifications import NotificationRequest, RotateRequest
 from lamplighter.service.requests import (
     AgentRequest,
@@ -279,6 +280,8 @@ BODIES: dict[str, type[Request]] = {
     r"/agent/\d+/webhooks": WebhookRequest,
     r"/notifications": NotificationRequest,
     r"/notifications/\d+/rotate": RotateRequest,
+    r"/billing/rates": RatesRequest,
+    r"/billing/credits": CreditsRequest,
 }
 
 

@@ -220,6 +220,8 @@ GROUPS = "/api/v1/server-groups"
 TELLING = {"name": "documented", "events": ["volumeDrop"], "targets": ["json://127.0.0.1:9/x"]}
 TELLINGS = "/api/v1/notifications"
 SPACES = "/api/v1/spaces"
+ANALYTICS = "/api/v1/analytics"
+BILLING = "/api/v1/billing"
 SCHEDULE = "/api/v1/agent/{agentId}/schedules"
 HOOKS = "/api/v1/agent/{agentId}/webhooks"
 ADDRESS = "/api/v1/webhook/{webhookId}/{signature}"
@@ -352,6 +354,26 @@ RUN = "/api/v1/agent/{agentId}/run/{runId}"
         ("delete", "/api/v1/users/{userId}", "", None),
         ("get", "/api/v1/audit-log", "", None),
         ("get", "/api/v1/audit-log", "?pageIndex=1&action=user", None),
+        ("get", ANALYTICS + "/schedules/upcoming", "?endDate=2199-01-01", None),
+        ("get", ANALYTICS + "/schedules/upcoming", "?endDate=2199-01-01&pageIndex=1", None),
+        ("get", ANALYTICS + "/schedules/upcoming", "?endDate=2199-01-01&expand=true", None),
+        ("get", ANALYTICS + "/schedules/upcoming", "?endDate=1999-01-01", None),
+        ("get", ANALYTICS + "/runs/summary", "", None),
+        ("get", ANALYTICS + "/runs/summary", "?includeDetails=false", None),
+        ("get", ANALYTICS + "/runs/summary", "?status=x", None),
+        ("get", ANALYTICS + "/records/summary", "", None),
+        ("get", BILLING + "/credits", "", None),
+        ("post", BILLING + "/credits", "", {"amount": 2.5, "message": "m"}),
+        ("post", BILLING + "/credits", "", {"amount": 0}),
+        ("get", BILLING + "/spending", "", None),
+        ("get", BILLING + "/history", "", None),
+        ("get", BILLING + "/agents", "", None),
+        ("get", BILLING + "/agents", "?usageTypes=x", None),
+        ("get", BILLING + "/agents/{agentId}", "", None),
+        ("get", BILLING + "/agents/{agentId}/runs", "", None),
+        ("get", BILLING + "/rates", "", None),
+        ("put", BILLING + "/rates", "", {"rates": [{"type": "Export GB", "rate": 0}]}),
+        ("put", BILLING + "/rates", "", {"rates": [{"type": "x", "rate": 0}]}),
         ("get", "/health/live", "", None),
         ("get", "/health/ready", "", None),
     ],

@@ -30,7 +30,9 @@ from lamplighter.errors import (
 from lamplighter.http import reference
 from lamplighter.http.api import (
     agents,
+    analytics,
     audit,
+    billing,
     evidence,
     groups,
     health,
@@ -68,6 +70,8 @@ _ROUTERS = (
     proxies.router,
     groups.router,
     retention.router,
+    analytics.router,
+    billing.router,
     audit.router,
     webhooks.router,
     runs.downloads,

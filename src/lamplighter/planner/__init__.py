@@ -5,8 +5,10 @@ be done, and write the answer in the same transaction.
 """
 
 from lamplighter.planner.combining import DELIVERED, GOOD, NOT_DELIVERED, Combination, Part, combination
+from lamplighter.planner.costing import CREDIT, UNITS, cost_of, costs_of
 from lamplighter.planner.due_times import (
     due_times,
+    fire_at,
     is_excluded,
     iso,
     local,
@@ -15,6 +17,7 @@ from lamplighter.planner.due_times import (
     trigger_of,
 )
 from lamplighter.planner.firing import LATE_AFTER, Entry, Plan, plan_due, settle_before_change
+from lamplighter.planner.forecast import Ahead, count_fires, fires_in_order, next_fire
 from lamplighter.planner.keeping import limits_of_agent, too_old_before
 from lamplighter.planner.pacing import WINDOW, wait_for_turn
 from lamplighter.planner.rotation import Pick, ProxyUse, checked, noted, pick, rest_until
@@ -30,14 +33,17 @@ from lamplighter.planner.starting import (
 )
 
 __all__ = [
+    "CREDIT",
     "DELIVERED",
     "GOOD",
     "LATE_AFTER",
     "LEASE",
     "NOT_DELIVERED",
+    "UNITS",
     "WAITS_FOR_GROUP",
     "WINDOW",
     "Admission",
+    "Ahead",
     "Combination",
     "Entry",
     "Occupancy",
@@ -48,13 +54,19 @@ __all__ = [
     "admit",
     "checked",
     "combination",
+    "cost_of",
+    "costs_of",
+    "count_fires",
     "due_times",
+    "fire_at",
+    "fires_in_order",
     "is_excluded",
     "iso",
     "limits_of_agent",
     "local",
     "may_retry",
     "next_due",
+    "next_fire",
     "not_days",
     "noted",
     "pick",

@@ -15,6 +15,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
+from lamplighter import charging
 from lamplighter.errors import LamplighterError
 from lamplighter.export.records import JSONL, merge, write_formats
 from lamplighter.files import Files
@@ -78,8 +79,12 @@ def note(
     export = sets.export_of(c, run.set_id)
     before = None if export is None else Combination.from_text(export.made)
     sets.note_combined(c, run.set_id, made.to_text())
-    file_list.replace_exports(c, first_run, listed(files, first_run, made, section_of(c, run).formats), now)
+    exported = listed(files, first_run, made, section_of(c, run).formats)
+    file_list.replace_exports(c, first_run, exported, now)
     runs.set_export_count(c, first_run, made.records)
+    if made.delivery != NOT_DELIVERED:  # as with a single run: what could not be delivered costs nothing
+        size = sum(row[2] for row in exported)
+        charging.set_exported(c, first_run, run.agent_id, made.records, size, now)
     return None if before is None else files.run_folder(first_run) / before.folder
 
 

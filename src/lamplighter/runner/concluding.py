@@ -5,13 +5,14 @@ finds the export there. See docs/decisions/2026-11-22-combined-exports.md.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from lamplighter import lifecycle
+from lamplighter.charging import Work
 from lamplighter.lifecycle import Verdict
 from lamplighter.model import ParallelExport, Run, RunStatus
 from lamplighter.planner import DELIVERED, NOT_DELIVERED, Combination, Part
@@ -84,7 +85,8 @@ class _Ending:
                 before = combining.note(c, shop.files, current, wanted[0], self._made, now)
             self._keep_what_is_known(c, current)
             verdict = replace(self.result.verdict, message=_encodable(self.result.verdict.message))
-            if not lifecycle.conclude(c, current, verdict, self.result.counters, now):
+            work = _work(current, self.result, listed)
+            if not lifecycle.conclude(c, current, verdict, self.result.counters, now, work):
                 raise AssertionError(
                     f"run {current.id} could not go from {current.status!r} to {verdict.status!r}"
                 )
@@ -141,6 +143,23 @@ def _part(run: Run, verdict: Verdict) -> Part:
     """The run as a part of its set, when it ends so; only undelivered, its records count all the same."""
     status = RunStatus.COMPLETED if verdict.undelivered else verdict.status
     return Part(run.sequence, run.id, verdict.records_attempt or run.attempt, status)
+
+
+def _work(run: Run, result: Result, listed: Sequence[FileRow]) -> Work:
+    """What the attempt is charged for besides its time: a failed one exported nothing."""
+    verdict, counters = lifecycle.final(run, result.verdict), result.counters
+    extracted_now = result.verdict.records_attempt in (None, run.attempt)
+    exports = not is_part(run) and verdict.status is not RunStatus.FAILURE
+    proxy_bytes = 0
+    if extracted_now and run.settings.proxy_pool_id is not None:
+        # An agent that does not tell of its proxies was given them all the same.
+        proxy_bytes = proxies.told_traffic(result.report or {}) or counters.traffic
+    return Work(
+        inputs=counters.input_count if extracted_now else 0,
+        proxy_bytes=proxy_bytes,
+        exported_records=counters.export_count if exports else 0,
+        exported_bytes=sum(size for _, kind, size, _ in listed if kind == "Export") if exports else 0,
+    )
 
 
 def _encodable(message: str) -> str:

@@ -129,6 +129,12 @@ def plan(db: Database, vault: Vault, run: Run, now: datetime, chance: random.Ran
     return ProxyPlan(pool.name, pool.rotation, tuple(planned), pick.order)
 
 
+def told_traffic(report_document: Mapping[str, Any]) -> int:
+    """How many bytes went through proxies, as an attempt's report tells."""
+    entries = report_document.get("proxies")
+    return sum(use.traffic for use in _uses(entries[:_MOST_ENTRIES])) if isinstance(entries, list) else 0
+
+
 def absorb(c: sa.Connection, report_document: Mapping[str, Any], run: Run, now: datetime) -> None:
     """Add what an attempt's report says of its proxies to their health; what makes no sense is passed over.
 

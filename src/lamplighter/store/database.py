@@ -1,7 +1,7 @@
 """The database: opening it, its transactions, and the one place where SQLite and PostgreSQL differ."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -9,6 +9,7 @@ from sqlite3 import Connection as SqliteConnection
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 Selection = TypeVar("Selection", bound=sa.Select[Any])
 
@@ -137,6 +138,15 @@ def locked(query: Selection) -> Selection:
     On SQLite, whose writers never overlap, SQLAlchemy leaves the words out.
     """
     return query.with_for_update(skip_locked=True)
+
+
+def upsert(
+    c: sa.Connection, table: sa.Table, values: Mapping[str, Any], key: str, change: Mapping[str, Any]
+) -> None:
+    """Insert a row, or make ``change`` to the one that has the same unique ``key``."""
+    dialect = sqlite if c.dialect.name == "sqlite" else postgresql
+    query = dialect.insert(table).values(dict(values))
+    c.execute(query.on_conflict_do_update(index_elements=[key], set_=dict(change)))
 
 
 def _set_up_sqlite(connection: SqliteConnection, _record: object) -> None:

@@ -23,6 +23,8 @@ from lamplighter.model import (
     ScheduleType,
     SetState,
     StopCause,
+    TransactionType,
+    UsageType,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -257,6 +259,14 @@ sa.Index(
     sqlite_where=schedules.c.fire_at.is_not(None),
     postgresql_where=schedules.c.fire_at.is_not(None),
 )
+# What people ask for: which schedules are due next. It differs from the one above by jitter.
+sa.Index(
+    "ix_schedules_next_due",
+    schedules.c.next_due,
+    schedules.c.id,
+    sqlite_where=schedules.c.next_due.is_not(None),
+    postgresql_where=schedules.c.next_due.is_not(None),
+)
 fires = _table(
     "fires",
     _id(),
@@ -400,6 +410,17 @@ sa.Index(
 # What retention reads: the ended runs of an agent by the time of their end.
 _ENDED = sa.text("end_time IS NOT NULL")
 sa.Index("ix_runs_ended", runs.c.agent_id, runs.c.end_time, sqlite_where=_ENDED, postgresql_where=_ENDED)
+# What summaries of a range of time read, and nothing else of the runs.
+sa.Index(
+    "ix_runs_created",
+    runs.c.created,
+    runs.c.agent_id,
+    runs.c.status,
+    runs.c.error_count,
+    runs.c.data_count,
+    runs.c.export_count,
+    runs.c.page_count,
+)
 _OPEN = sa.text(f"status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
 sa.Index("ix_runs_open", runs.c.status, sqlite_where=_OPEN, postgresql_where=_OPEN)
 _WAITING = sa.text(f"status = {RunStatus.WAITING.value} AND ready_at IS NOT NULL")
@@ -635,3 +656,48 @@ idempotency_keys = _table(
     sa.Index("ix_idempotency_keys_created", "created"),
 )
 idempotency_keys.dialect_options["sqlite"]["autoincrement"] = False
+# What the attempts of runs used, and what that cost by the rates of that moment. Nothing here ever changes, and
+# nothing is taken away with the runs: what was accounted for stays so. Costs are in millionths of a credit.
+usage = _table(
+    "usage",
+    _id(),
+    # No foreign key: the run may be gone.
+    sa.Column("run_id", sa.BigInteger, nullable=False),
+    # Null for the combined export of a set, which belongs to its first run.
+    sa.Column("attempt", sa.Integer),
+    sa.Column("agent_id", sa.ForeignKey("agents.id"), nullable=False),
+    sa.Column("start_time", Instant),
+    sa.Column("end_time", Instant, nullable=False),
+    *(
+        sa.Column(f"{kind.column}_{what}", sa.BigInteger, nullable=False)
+        for what in ("used", "cost")
+        for kind in UsageType
+    ),
+    sa.UniqueConstraint("run_id", "attempt"),
+    sa.Index("ix_usage_end_time", "end_time", "agent_id"),
+    sa.Index("ix_usage_agent", "agent_id", "end_time"),
+)
+
+# Credits for one unit of what is used, in millionths; what has no row costs nothing.
+billing_rates = _table(
+    "billing_rates",
+    sa.Column("usage_type", sa.Text, primary_key=True),
+    sa.Column("rate", sa.BigInteger, nullable=False),
+    sa.Column("updated", Instant, nullable=False),
+    _one_of("usage_type", UsageType),
+    sa.CheckConstraint("rate >= 0", name="rate"),
+)
+billing_rates.dialect_options["sqlite"]["autoincrement"] = False
+
+# What changed the balance: credits that were added, and for each UTC day what was used.
+credit_transactions = _table(
+    "credit_transactions",
+    _id(),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("day", Instant, unique=True),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("message", sa.Text),
+    _one_of("type", TransactionType),
+    sa.CheckConstraint(f"(type = '{TransactionType.DEBIT.value}') = (day IS NOT NULL)", name="day"),
+)

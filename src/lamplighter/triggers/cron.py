@@ -10,6 +10,7 @@ from 0.
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from lamplighter.triggers.instants import EPOCH_ORDINAL, LAST_ORDINAL, MINUTE
 
@@ -106,6 +107,12 @@ def _nearest_working_day(day: int, length: int, first_weekday: int) -> int:
     return day
 
 
+@lru_cache(maxsize=4096)
+def _masks_of(month_days: MonthDays, week_days: WeekDays, either: bool) -> list[int]:
+    """Where the masks of two day fields are kept: expressions that differ in their times share them."""
+    return [-1] * 28
+
+
 @dataclass(frozen=True, slots=True)
 class CronExpression:
     """A valid cron expression. Two that compile to the same sets are equal and fire alike.
@@ -127,7 +134,7 @@ class CronExpression:
         for hour in members(self.hours):
             times |= self.minutes << 60 * hour
         object.__setattr__(self, "times", times)
-        object.__setattr__(self, "_masks", [-1] * 28)
+        object.__setattr__(self, "_masks", _masks_of(self.month_days, self.week_days, self.either))
 
     @property
     def follows_real_clock(self) -> bool:

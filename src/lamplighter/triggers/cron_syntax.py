@@ -77,7 +77,7 @@ _MONTH = _Field("month", 1, 12, 12, {name: 1 + i for i, name in enumerate(_MONTH
 _DAY_OF_WEEK = _Field("day of week", 0, 6, 7, {name: i for i, name in enumerate(_WEEKDAY_NAMES)})
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def parse_cron(text: str) -> CronExpression:
     """The compiled expression. Anything that is wrong raises InvalidInput for the field ``cronExpression``.
 

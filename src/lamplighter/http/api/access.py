@@ -13,7 +13,9 @@ from lamplighter.errors import NotAuthenticated
 from lamplighter.http.api.shapes import Item, Page, Problem
 from lamplighter.model import Actor
 from lamplighter.service.agents import Agents
+from lamplighter.service.analytics import Analytics
 from lamplighter.service.audit import AuditLog
+from lamplighter.service.billing import Billing
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
@@ -51,6 +53,8 @@ class Services:
     proxy_pools: ProxyPools
     groups: Groups
     retention: Retention
+    analytics: Analytics
+    billing: Billing
     health: Health
     rate_limits: RateLimits
     idempotency: Idempotency
