@@ -108,6 +108,18 @@ NEEDS = {
     "setMember": "owner",
     "removeMember": "owner",
     "listAuditLog": "admin",
+    "listUpcoming": "anyone",
+    "summariseRuns": "anyone",
+    "summariseRecords": "anyone",
+    "readCredits": "admin",
+    "addCredits": "admin",
+    "readSpending": "anyone",
+    "listTransactions": "admin",
+    "listAgentCosts": "anyone",
+    "readAgentCosts": "viewer",
+    "listRunCosts": "viewer",
+    "readRates": "anyone",
+    "updateRates": "admin",
 }
 # They change nothing, whatever their method is.
 ONLY_READ = {"previewSchedule"}
@@ -127,6 +139,8 @@ BODIES: Mapping[str, Any] = {
     "createSpace": {"name": "s"},
     "setMember": {"role": "viewer"},
     "setPassword": {"password": "long enough"},
+    "addCredits": {"amount": 1},
+    "updateRates": {"rates": []},
 }
 QUERIES = {"searchAgents": "query=x", "searchSpace": "name=nowhere", "serveFile": "expires=1&signature=x"}
 # The space is said in the query, or in the body.
