@@ -341,3 +341,34 @@ def test_spaces_are_listed_and_found_by_who_sees_them(people: Cast) -> None:
         assert [one["name"] for one in people.clients[role].get("/spaces").json()] == names
     assert people.clients["viewer"].get("/spaces/search?name=TEAM").status_code == 200
     problem_of(people.clients["outsider"].get("/spaces/search?name=team"), 404)
+
+
+def test_sums_and_costs_and_what_fires_next_are_of_the_spaces_that_one_sees(people: Cast) -> None:
+    admin, own = people.clients["admin"], f"/agent/{people.agent}"
+    made = admin.post(f"{own}/schedules", json={"name": "s", "cronExpression": "0 9 * * *"}).json()["id"]
+    admin.post(f"{own}/start", json={"isRunSynchronously": True}).raise_for_status()
+
+    def seen(role: str) -> list[bool]:
+        """Whether the schedule, the run and the agent are there for this role."""
+        client = people.clients[role]
+        upcoming = client.get("/analytics/schedules/upcoming").json()
+        fires = client.get("/analytics/schedules/upcoming?expand=true").json()
+        page = client.get("/analytics/schedules/upcoming?pageIndex=1").json()
+        assert page["totalRecordCount"] == len(upcoming)
+        costs = client.get("/billing/agents").json()
+        assert costs["totalRecordCount"] == len(costs["agents"])
+        return [
+            any(one["scheduleId"] == made for one in upcoming),
+            any(one["scheduleId"] == made for one in fires),
+            client.get("/analytics/runs/summary").json()["totalRuns"] > 0,
+            client.get("/analytics/records/summary").json()["runCount"] > 0,
+            any(one["agentId"] == people.agent for one in costs["agents"]),
+        ]
+
+    assert seen("viewer") == [True] * 5
+    assert seen("outsider") == [False] * 5
+    alone = seen("admin of another space")
+    assert [alone[0], alone[1], alone[4]] == [False] * 3
+    asked = f"/analytics/records/summary?agentId={people.agent}"
+    assert people.clients["viewer"].get(asked).json()["runCount"] > 0
+    problem_of(people.clients["outsider"].get(asked), 404)

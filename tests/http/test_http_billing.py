@@ -44,8 +44,16 @@ def set_rates(server: RunningServer, rates: dict[str, float]) -> None:
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """What is only read."""
     data: Path = tmp_path_factory.mktemp("account") / "data"
     with RunningServer(data) as server:
+        yield Account(server)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Account]:
+    """What one test may change."""
+    with RunningServer(tmp_path / "data") as server:
         yield Account(server)
 
 
@@ -200,12 +208,12 @@ def test_spending_since_monday_is_what_went_off_the_balance(account: Account) ->
     assert before["currentBalance"] == found["currentBalance"]
 
 
-def test_credits_are_added_and_taken_away_and_the_history_tells_of_all(account: Account) -> None:
-    spent = account.get("spending")["totalSpent"]
-    answer = account.server.http.post("/billing/credits", json={"Amount": 100, "message": "for a start"})
+def test_credits_are_added_and_taken_away_and_the_history_tells_of_all(own: Account) -> None:
+    spent = own.get("spending")["totalSpent"]
+    answer = own.server.http.post("/billing/credits", json={"Amount": 100, "message": "for a start"})
     assert (answer.status_code, answer.headers["Location"]) == (201, "/api/v1/billing/history")
-    account.server.call("POST", "/billing/credits", {"amount": -0.000001}, expect=201)
-    found = account.get("history")
+    own.server.call("POST", "/billing/credits", {"amount": -0.000001}, expect=201)
+    found = own.get("history")
     last, credit, debit = found["transactions"]
     assert json.loads(answer.text, parse_float=Decimal) == credit
     assert credit.keys() == {"id", "transactionType", "amount", "balance", "created", "expiresAt", "message"}
@@ -213,42 +221,41 @@ def test_credits_are_added_and_taken_away_and_the_history_tells_of_all(account: 
     assert (debit["transactionType"], debit["amount"], debit["balance"]) == ("Debit", -spent, -spent)
     assert (last["transactionType"], last["balance"]) == ("Adjustment", 100 - spent - Decimal("0.000001"))
     assert (last["expiresAt"], last["message"]) == (None, None)
-    assert account.get("credits")["availableCredits"] == last["balance"]
-    page = account.get("history", pageIndex=2, recordsPerPage=1)
+    assert own.get("credits")["availableCredits"] == last["balance"]
+    page = own.get("history", pageIndex=2, recordsPerPage=1)
     assert page == {"transactions": [credit], "totalCount": 3, "pageIndex": 2, "recordsPerPage": 1}
 
 
-def test_rates_change_what_is_to_come_and_not_what_was(account: Account) -> None:
-    server = account.server
+def test_rates_change_what_is_to_come_and_not_what_was(own: Account) -> None:
+    server = own.server
     server.call("PUT", "/billing/rates", {"Rates": [{"Type": "agent inputs", "RATE": 0.7}]})
     rates = {rate["type"]: rate["rate"] for rate in server.call("GET", "/billing/rates")["rates"]}
     assert rates == {**dict.fromkeys(TYPES, 0), "Agent Inputs": 0.7, "Export CPM": 1.5}
-    assert account.get(f"agents/{account.small}")["totalCost"] == 3 * SMALL
+    assert own.get(f"agents/{own.small}")["totalCost"] == 3 * SMALL
     agent = server.agent("after the change", emits({"n": 1}))
     server.run(agent, **INPUT)
-    assert account.get(f"agents/{agent}")["totalCost"] == Decimal("1.4015")
-    set_rates(server, {"Agent Inputs": 0.1})
+    assert own.get(f"agents/{agent}")["totalCost"] == Decimal("1.4015")
 
 
-def test_what_was_accounted_for_outlives_runs_and_agents(account: Account) -> None:
-    server = account.server
+def test_what_was_accounted_for_outlives_runs_and_agents(own: Account) -> None:
+    server = own.server
     agent = server.agent("short-lived", emits({"n": 1}))
     run = server.run(agent, **INPUT)
     server.call("DELETE", f"/agent/{agent}/run/{run['id']}", expect=204)
     server.call("DELETE", f"/agent/{agent}", expect=204)
     problem_of(server.http.get(f"/agent/{agent}"), 404)
-    assert account.get(f"agents/{agent}")["totalCost"] == SMALL
-    [known] = account.get(f"agents/{agent}/runs")["runs"]
+    assert own.get(f"agents/{agent}")["totalCost"] == SMALL
+    [known] = own.get(f"agents/{agent}/runs")["runs"]
     assert (known["runId"], known["cost"]) == (run["id"], SMALL)
-    assert account.get("agents", name="short-lived")["totalCost"] == SMALL
-    assert account.get("agents", name="short-lived", endDate="2026-01-31")["agents"] == []
+    assert own.get("agents", name="short-lived")["totalCost"] == SMALL
+    assert own.get("agents", name="short-lived", endDate="2026-01-31")["agents"] == []
 
 
-def test_a_run_that_fails_is_charged_for_its_time_and_inputs_only(account: Account) -> None:
-    server = account.server
+def test_a_run_that_fails_is_charged_for_its_time_and_inputs_only(own: Account) -> None:
+    server = own.server
     agent = server.agent("fails", f"{emits({'n': 1})}\n{FAILS}", "[export]\nformats = ['jsonl']\n")
     server.run(agent, **INPUT)
-    [run] = account.get(f"agents/{agent}/runs")["runs"]
+    [run] = own.get(f"agents/{agent}/runs")["runs"]
     assert (run["cost"], run["billingType"]) == (Decimal("0.2"), "Server Time, Agent Inputs")
 
 
