@@ -6,8 +6,10 @@ from typing import Self
 import httpx
 
 from lamplighter.client.agents import AsyncAgentRoutes
+from lamplighter.client.analytics import AsyncAnalytics
 from lamplighter.client.api_keys import AsyncApiKeys
 from lamplighter.client.audit_log import AsyncAuditLog
+from lamplighter.client.billing import AsyncBilling
 from lamplighter.client.health import AsyncHealthRoutes
 from lamplighter.client.notifications import AsyncNotifications
 from lamplighter.client.proxy_pools import AsyncProxyPools
@@ -41,8 +43,10 @@ class AsyncClient(AsyncHealthRoutes, AsyncAgentRoutes, AsyncScheduleRoutes, Asyn
         sender = AsyncSender(url, authorization(api_key, token), transport)
         super().__init__(sender)
         self.url = sender.url
+        self.analytics = AsyncAnalytics(sender)
         self.api_keys = AsyncApiKeys(sender)
         self.audit_log = AsyncAuditLog(sender)
+        self.billing = AsyncBilling(sender)
         self.notifications = AsyncNotifications(sender)
         self.proxy_pools = AsyncProxyPools(sender)
         self.retention = AsyncRetention(sender)

@@ -6,8 +6,10 @@ from typing import Self
 import httpx
 
 from lamplighter.client.generated.agents import AgentRoutes
+from lamplighter.client.generated.analytics import Analytics
 from lamplighter.client.generated.api_keys import ApiKeys
 from lamplighter.client.generated.audit_log import AuditLog
+from lamplighter.client.generated.billing import Billing
 from lamplighter.client.generated.health import HealthRoutes
 from lamplighter.client.generated.notifications import Notifications
 from lamplighter.client.generated.proxy_pools import ProxyPools
@@ -42,8 +44,10 @@ class Client(HealthRoutes, AgentRoutes, ScheduleRoutes, RunRoutes):
         sender = Sender(url, authorization(api_key, token), transport)
         super().__init__(sender)
         self.url = sender.url
+        self.analytics = Analytics(sender)
         self.api_keys = ApiKeys(sender)
         self.audit_log = AuditLog(sender)
+        self.billing = Billing(sender)
         self.notifications = Notifications(sender)
         self.proxy_pools = ProxyPools(sender)
         self.retention = Retention(sender)
