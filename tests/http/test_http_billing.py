@@ -206,6 +206,8 @@ def test_spending_since_monday_is_what_went_off_the_balance(account: Account) ->
     assert (before["startDate"], before["endDate"]) == ("2026-01-01T00:00:00Z", "2026-01-31T23:59:59.999Z")
     assert before["totalSpent"] == 0
     assert before["currentBalance"] == found["currentBalance"]
+    assert account.get("spending", endDate="2026-01-31")["startDate"] == "2026-01-26T00:00:00Z"
+    assert account.get("agents", endDate="2026-01-31")["startDate"] == "2026-01-01T00:00:00Z"
 
 
 def test_credits_are_added_and_taken_away_and_the_history_tells_of_all(own: Account) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 import lamplighter
 from lamplighter.cli import (
     agents,
+    billing,
     groups,
     keys,
     notifications,
@@ -20,6 +21,7 @@ from lamplighter.cli import (
     schedules,
     secrets,
     spaces,
+    summaries,
     users,
     webhooks,
 )
@@ -92,6 +94,8 @@ for group, name, text in (
     (proxies.app, "proxy", "Pools of proxies: add, change, check, and how they do."),
     (groups.app, "group", "Server groups: which servers take which runs."),
     (groups.servers, "server", "Servers: which there are, and how busy."),
+    (summaries.app, "summary", "Sums over what ran: how runs ended, and what they extracted."),
+    (billing.app, "billing", "Usage and cost: rates, credits, and what agents and runs cost."),
     (retention.app, "retention", "How long runs, logs and files are kept."),
     (keys.app, "key", "API keys: create, list, revoke."),
     (notifications.app, "notify", "Notifications: who is told of failures, and of what did not run."),

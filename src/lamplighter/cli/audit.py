@@ -1,29 +1,23 @@
 """``lamplighter audit``"""
 
 import json as json_text
-from datetime import UTC, timedelta
 from typing import Annotated, Any
 
 import typer
 
 from lamplighter.cli.options import option
 from lamplighter.cli.output import as_json, hint, on_terminal, table
+from lamplighter.cli.ranges import Since, Until, dates
 from lamplighter.cli.session import Json, connect, keep_said, space_id, the_user
-from lamplighter.cli.times import Span, iso, parse, shown
+from lamplighter.cli.times import shown
 from lamplighter.client.audit_log import AuditEntry
-from lamplighter.clock import SystemClock
 
-_MILLISECOND = timedelta(milliseconds=1)
 _LONGEST = 60  # signs of one value on a terminal
 
 
 def audit(
-    since: Annotated[
-        str | None, option("--since", metavar="TIME", help="From this time or day on; UTC.")
-    ] = None,
-    until: Annotated[
-        str | None, option("--until", metavar="TIME", help="Up to this time or day, with all of it; UTC.")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     user: Annotated[str | None, option("--user", metavar="USER", help="Only what this user did.")] = None,
     action: Annotated[
         str | None, option("--action", help="Only this: schedule.update, or schedule for all of its kind.")
@@ -42,9 +36,7 @@ def audit(
 ) -> None:
     """Show who changed what, newest first; only for administrators."""
     with connect() as client:
-        wanted = keep_said(
-            startDate=None if since is None else iso(_span(since, "--since").begin),
-            endDate=None if until is None else iso(_span(until, "--until").end - _MILLISECOND),
+        wanted = dates(since, until) | keep_said(
             userId=None if user is None else the_user(client, user)["id"],
             spaceId=space_id(client, space),
             action=action,
@@ -62,10 +54,6 @@ def audit(
     table(["TIME", "USER", "ACTION", "WHAT", "CHANGES"], rows, wraps=["WHAT", "CHANGES"])
     if len(entries) == limit:
         hint(f"These are the newest {limit}. --limit shows more, --since and the like narrow it.")
-
-
-def _span(text: str, field: str) -> Span:
-    return parse(text, UTC, SystemClock().now(), field)[0]
 
 
 def _what(entry: AuditEntry) -> str:

@@ -20,6 +20,7 @@ from lamplighter.cli.session import (
 )
 from lamplighter.cli.settings import settings_of, state_of
 from lamplighter.cli.times import distance, exactly, parse_moment, read, shown, zone_of
+from lamplighter.cli.upcoming import upcoming
 from lamplighter.cli.why import why
 from lamplighter.client import PlannedFire, Preview, Schedule
 from lamplighter.clock import SystemClock
@@ -224,6 +225,7 @@ def run(agent: AgentWord, schedule: ScheduleWord, json: Json = False) -> None:
 
 
 app.command()(why)
+app.command()(upcoming)
 
 
 def _warn(s: Schedule, before: str = "") -> None:

@@ -197,9 +197,10 @@ class Billing:
         return self.rates(actor)
 
     def spending(self, actor: Actor, start: datetime | None, end: datetime | None) -> Spending:
-        """What the agents that one sees cost, since Monday when not said."""
+        """What the agents that one sees cost, since the Monday before the end when not said."""
         now = self._clock.now()
-        monday = _midnight(now) - timedelta(days=now.weekday())
+        last_day = _midnight(min(end or now, now))
+        monday = last_day - timedelta(days=last_day.weekday())
         span = Span(*checked_range(start, end, monday, now))
         with self._db.read() as c:
             balance = billing.balance(c) if actor.is_admin else None
