@@ -61,15 +61,15 @@ def test_everything_is_about_the_agents_that_one_sees(scene: Scene, actor: Actor
     assert scene.analytics.records_summary(actor, None, None, None).sums.extracted == 5 * wanted
     assert scene.billing.spending(actor, None, None).total == 2 * CREDIT * wanted
     found = scene.billing.agents(
-        actor, None, None, None, None, SortAgents.NAME, descending=False, skip=0, limit=9
+        actor, None, None, (), None, SortAgents.NAME, descending=False, skip=0, limit=9
     )
     assert (found.count, found.total) == (wanted, 2 * CREDIT * wanted)
 
 
 def test_an_agent_that_one_does_not_see_is_not_there(scene: Scene) -> None:
     def ask(agent: int) -> None:
-        scene.billing.agent(MEMBER, agent, None, None, None, TimeUnit.DAY)
-        scene.billing.runs(MEMBER, agent, None, None, None, SortRuns.DATE, descending=False, skip=0, limit=9)
+        scene.billing.agent(MEMBER, agent, None, None, (), TimeUnit.DAY)
+        scene.billing.runs(MEMBER, agent, None, None, (), SortRuns.DATE, descending=False, skip=0, limit=9)
         scene.analytics.records_summary(MEMBER, None, None, agent)
 
     ask(scene.second)
@@ -77,10 +77,10 @@ def test_an_agent_that_one_does_not_see_is_not_there(scene: Scene) -> None:
         with pytest.raises(NotFound, match=f"there is no agent {agent}"):
             scene.analytics.records_summary(MEMBER, None, None, agent)
         with pytest.raises(NotFound, match=f"there is no agent {agent}"):
-            scene.billing.agent(MEMBER, agent, None, None, None, TimeUnit.DAY)
+            scene.billing.agent(MEMBER, agent, None, None, (), TimeUnit.DAY)
         with pytest.raises(NotFound, match=f"there is no agent {agent}"):
             scene.billing.runs(
-                MEMBER, agent, None, None, None, SortRuns.DATE, descending=False, skip=0, limit=9
+                MEMBER, agent, None, None, (), SortRuns.DATE, descending=False, skip=0, limit=9
             )
 
 

@@ -96,6 +96,7 @@ def test_what_agents_cost_is_exact(account: Account) -> None:
         ({"sortColumn": "cost"}, ["Café free", "ÉCLAIR small", "large"]),
         ({"sortColumn": "COST", "sortOrder": 1}, ["large", "ÉCLAIR small", "Café free"]),
         ({"sortOrder": 1}, ["ÉCLAIR small", "large", "Café free"]),
+        ({"SORTORDER": "desc", "pageIndex": ""}, ["ÉCLAIR small", "large", "Café free"]),
         ({"name": "éclair"}, ["ÉCLAIR small"]),
         ({"name": "%"}, []),
         ({"recordsPerPage": 1, "pageIndex": 2}, ["large"]),
@@ -107,13 +108,14 @@ def test_agents_are_filtered_sorted_and_paged(
 ) -> None:
     found = account.get("agents", **query)
     assert [agent["agentName"] for agent in found["agents"]] == wanted
-    if "pageIndex" in query:
+    if "recordsPerPage" in query and "pageIndex" in query:
         assert (found["totalRecordCount"], found["totalCost"]) == (3, LARGE + 3 * SMALL), "of all pages"
 
 
 def test_usage_types_narrow_the_costs(account: Account) -> None:
     assert account.get("agents", usageTypes="export cpm")["totalCost"] == Decimal("0.0195")
     assert account.get("agents", usageTypes="Agent Inputs, Export CPM")["totalCost"] == LARGE + 3 * SMALL
+    assert account.get("agents", usageTypes=["agentinputs", "EXPORT CPM"])["totalCost"] == LARGE + 3 * SMALL
     assert account.get("agents", usageTypes="Server Time,Export GB,Proxy Data")["totalCost"] == 0
 
 
@@ -265,7 +267,7 @@ def test_a_run_that_fails_is_charged_for_its_time_and_inputs_only(own: Account) 
     ("path", "field", "hint"),
     [
         ("agents?sortColumn=size", "sortColumn", "name, cost"),
-        ("agents?sortOrder=2", "sortOrder", "at most 1"),
+        ("agents?sortOrder=2", "sortOrder", "1 descending"),
         (
             "agents?usageTypes=Server Time,Magic",
             "usageTypes",

@@ -5,7 +5,7 @@ administrators. Amounts are millionths of a credit.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -39,6 +39,7 @@ from lamplighter.store.database import Database
 ORGANIZATION = 1
 _HIGHEST_RATE = 10_000
 _MOST_CREDITS = 1_000_000_000
+_KIND = choose(UsageType)
 
 
 class SortAgents(StrEnum):
@@ -98,7 +99,7 @@ Credits = Annotated[
 class RateRequest(Request):
     """What one type of usage is to cost."""
 
-    type: Annotated[UsageType, BeforeValidator(choose(UsageType))]
+    type: Annotated[UsageType, BeforeValidator(_KIND)]
     rate: Rate
 
 
@@ -211,7 +212,7 @@ class Billing:
         actor: Actor,
         start: datetime | None,
         end: datetime | None,
-        usage_types: str | None,
+        usage_types: Sequence[str],
         name: str | None,
         sort: SortAgents,
         *,
@@ -234,7 +235,7 @@ class Billing:
         agent_id: int,
         start: datetime | None,
         end: datetime | None,
-        usage_types: str | None,
+        usage_types: Sequence[str],
         unit: TimeUnit,
     ) -> Breakdown:
         """What an agent cost over time, this month when not said; NotFound."""
@@ -257,7 +258,7 @@ class Billing:
         agent_id: int,
         start: datetime | None,
         end: datetime | None,
-        usage_types: str | None,
+        usage_types: Sequence[str],
         sort: SortRuns,
         *,
         descending: bool,
@@ -282,14 +283,12 @@ def _midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _kinds(usage_types: str | None) -> list[UsageType]:
+def _kinds(usage_types: Sequence[str]) -> list[UsageType]:
     """The types of usage that are asked for; all of them when none is."""
-    known = {kind.value.lower(): kind for kind in UsageType}
-    words = [word.strip() for word in (usage_types or "").split(",") if word.strip()]
-    unknown = [word for word in words if word.lower() not in known]
-    if unknown:
-        raise InvalidInput.of("usageTypes", f"{unknown[0]!r} is none; there are: {', '.join(UsageType)}")
-    asked = {known[word.lower()] for word in words}
+    try:
+        asked = [_KIND(word) for word in usage_types]
+    except ValueError as problem:
+        raise InvalidInput.of("usageTypes", f"each {problem}") from problem
     return [kind for kind in UsageType if not asked or kind in asked]
 
 

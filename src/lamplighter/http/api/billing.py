@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BeforeValidator, Field
 
 from lamplighter import model
-from lamplighter.http.api.access import AgentId, Caller, Use, Window, problems
+from lamplighter.http.api.access import AgentId, Caller, Paging, Use, problems
+from lamplighter.http.api.agents import Direction
 from lamplighter.http.api.analytics import Since, Until
 from lamplighter.http.api.shapes import Shape, Time
 from lamplighter.http.idempotency import OnceRoute
@@ -27,12 +28,13 @@ from lamplighter.service.requests import choose
 router = APIRouter(tags=["billing"], route_class=OnceRoute)
 
 _HISTORY = "/api/v1/billing/history"
-PageIndex = Annotated[int, Query(alias="pageIndex", ge=1, le=1_000_000)]
-PerPage = Annotated[int, Query(alias="recordsPerPage", ge=1, le=1000)]
-SortOrder = Annotated[int, Query(alias="sortOrder", ge=0, le=1, description="0 ascending, 1 descending")]
+SortOrder = Annotated[Direction, Query(alias="sortOrder", description="0 ascending, 1 descending")]
 UsageTypes = Annotated[
-    str | None,
-    Query(alias="usageTypes", description=f"Only these, with commas between: {', '.join(UsageType)}"),
+    list[str] | None,
+    Query(
+        alias="usageTypes",
+        description=f"Only these, with commas between or one by one: {', '.join(UsageType)}",
+    ),
 ]
 
 
@@ -243,17 +245,14 @@ def read_spending(use: Use, caller: Caller, start: Since = None, end: Until = No
 
 
 @router.get("/billing/history", responses=problems(400, 401, 403))
-def list_transactions(
-    use: Use, caller: Caller, page_index: PageIndex = 1, per_page: PerPage = 50
-) -> HistoryShape:
+def list_transactions(use: Use, caller: Caller, paging: Paging) -> HistoryShape:
     """What changed the balance, newest first, for administrators: credits added, and the usage of each UTC day."""
-    window = _window(page_index, per_page)
-    found, total = use.billing.history(caller, skip=window.skip, limit=window.limit)
+    found, total = use.billing.history(caller, skip=paging.skip, limit=paging.limit)
     return HistoryShape(
         transactions=[TransactionShape.of(one) for one in found],
         total_count=total,
-        page_index=page_index,
-        records_per_page=per_page,
+        page_index=paging.skip // paging.limit + 1,
+        records_per_page=paging.limit,
     )
 
 
@@ -261,29 +260,27 @@ def list_transactions(
 def list_agent_costs(
     use: Use,
     caller: Caller,
+    paging: Paging,
     start: Since = None,
     end: Until = None,
-    page_index: PageIndex = 1,
-    per_page: PerPage = 50,
     sort_column: Annotated[
         SortAgents, BeforeValidator(choose(SortAgents)), Query(alias="sortColumn")
     ] = SortAgents.NAME,
-    sort_order: SortOrder = 0,
+    is_descending: SortOrder = False,
     name: Annotated[str | None, Query(description="The name contains this")] = None,
     usage_types: UsageTypes = None,
 ) -> AgentCostsShape:
     """What each agent that one sees cost in the range; this month when no range is said."""
-    window = _window(page_index, per_page)
     found = use.billing.agents(
         caller,
         start,
         end,
-        usage_types,
+        _words(usage_types),
         name,
         sort_column,
-        descending=sort_order == 1,
-        skip=window.skip,
-        limit=window.limit,
+        descending=is_descending,
+        skip=paging.skip,
+        limit=paging.limit,
     )
     return AgentCostsShape(
         agents=[
@@ -314,7 +311,7 @@ def read_agent_costs(
 ) -> BreakdownShape:
     """What an agent cost for each day or month of the range; this month when no range is said."""
     return BreakdownShape.of(
-        agent_id, use.billing.agent(caller, agent_id, start, end, usage_types, time_unit)
+        agent_id, use.billing.agent(caller, agent_id, start, end, _words(usage_types), time_unit)
     )
 
 
@@ -323,28 +320,26 @@ def list_run_costs(
     agent_id: AgentId,
     use: Use,
     caller: Caller,
+    paging: Paging,
     start: Since = None,
     end: Until = None,
-    page_index: PageIndex = 1,
-    per_page: PerPage = 50,
     sort_column: Annotated[
         SortRuns, BeforeValidator(choose(SortRuns)), Query(alias="sortColumn")
     ] = SortRuns.DATE,
-    sort_order: SortOrder = 0,
+    is_descending: SortOrder = False,
     usage_types: UsageTypes = None,
 ) -> RunCostsShape:
     """What the runs of an agent cost in the range; this month when no range is said."""
-    window = _window(page_index, per_page)
     name, found, count = use.billing.runs(
         caller,
         agent_id,
         start,
         end,
-        usage_types,
+        _words(usage_types),
         sort_column,
-        descending=sort_order == 1,
-        skip=window.skip,
-        limit=window.limit,
+        descending=is_descending,
+        skip=paging.skip,
+        limit=paging.limit,
     )
     return RunCostsShape(
         runs=[RunCostShape.of(run) for run in found],
@@ -367,5 +362,5 @@ def update_rates(body: RatesRequest, use: Use, caller: Caller) -> RatesShape:
     return RatesShape.of(use.billing.set_rates(caller, body))
 
 
-def _window(page_index: int, per_page: int) -> Window:
-    return Window(True, (page_index - 1) * per_page, per_page)
+def _words(usage_types: list[str] | None) -> list[str]:
+    return [word.strip() for text in usage_types or () for word in text.split(",") if word.strip()]
