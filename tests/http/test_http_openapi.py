@@ -119,6 +119,15 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
 
 
+def test_examples_are_as_their_schemas_say(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    examples = [(name, one) for name, schema in schemas.items() for one in schema.get("examples", [])]
+
+    assert examples
+    for name, one in examples:
+        assert matches(document, schemas[name], one, name) == []
+
+
 # --- statuses ---
 
 

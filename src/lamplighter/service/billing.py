@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from pydantic import BeforeValidator, Field, StrictStr, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, StrictStr, WithJsonSchema
 
 from lamplighter.clock import Clock
 from lamplighter.errors import InvalidInput, NotFound
@@ -106,11 +106,19 @@ class RateRequest(Request):
 class RatesRequest(Request):
     """Rates to set; a type that is not there keeps its rate."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rates": [{"type": "Server Time", "rate": 0.36}]}]}
+    )
+
     rates: Annotated[list[RateRequest], Field(max_length=100)]
 
 
 class CreditsRequest(Request):
     """Credits to add; with a negative amount, to take away."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"amount": 25, "message": "budget of the fourth quarter"}]}
+    )
 
     amount: Credits
     message: Annotated[StrictStr, Field(max_length=500), Clean] | None = None

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_core import to_json
 
 from lamplighter.http.api.access import Caller, Paging, Use, problems
-from lamplighter.http.api.shapes import Page, Shape, Time, iso
+from lamplighter.http.api.shapes import Page, Shape, Time, example, iso
 from lamplighter.service import analytics
 from lamplighter.service.requests import Time as TimeGiven
 from lamplighter.service.requests import Until as UntilGiven
@@ -36,6 +36,18 @@ _HEADERS: dict[int | str, dict[str, Any]] = {
 
 class UpcomingShape(Shape):
     """A fire that is to come."""
+
+    model_config = example(
+        scheduleId=2,
+        agentId=1,
+        agentName="prices",
+        scheduleName="often",
+        nextRunTime="2026-11-25T21:15:00Z",
+        timezone="UTC",
+        isEnabled=True,
+        occurrenceCount=1067,
+        fireTime="2026-11-25T21:16:31.042Z",
+    )
 
     schedule_id: int
     agent_id: int
@@ -67,6 +79,32 @@ class FailedRunShape(Shape):
 class RunsSummaryShape(Shape):
     """How many of the runs that were created in a range of time ended how."""
 
+    model_config = example(
+        startDate="2026-11-25T00:00:00Z",
+        endDate="2026-11-25T21:11:15.290Z",
+        totalRuns=3,
+        completedRuns=2,
+        failedRuns=1,
+        completedWithErrorsRuns=0,
+        runningRuns=0,
+        queuedRuns=0,
+        stoppedRuns=0,
+        skippedRuns=0,
+        failedRunDetails=[
+            {
+                "runId": 3,
+                "agentId": 2,
+                "agentName": "stock",
+                "startTime": "2026-11-25T21:11:15.106Z",
+                "endTime": "2026-11-25T21:11:15.201Z",
+                "status": 6,
+                "errorMessage": "exit status 3; 0 records",
+                "spaceId": 1,
+                "spaceName": "Default",
+            }
+        ],
+    )
+
     start_date: Time
     end_date: Time
     total_runs: int
@@ -84,6 +122,17 @@ class RunsSummaryShape(Shape):
 
 class RecordsSummaryShape(Shape):
     """What the runs that were created in a range of time did."""
+
+    model_config = example(
+        startDate="2026-11-25T00:00:00Z",
+        endDate="2026-11-25T21:11:15.307Z",
+        totalRecordsExtracted=120,
+        totalRecordsExported=120,
+        totalErrors=0,
+        totalPageLoads=6,
+        runCount=2,
+        agentId=1,
+    )
 
     start_date: Time
     end_date: Time

@@ -11,7 +11,7 @@ from lamplighter import model
 from lamplighter.http.api.access import AgentId, Caller, Paging, Use, problems
 from lamplighter.http.api.agents import Direction
 from lamplighter.http.api.analytics import Since, Until
-from lamplighter.http.api.shapes import Shape, Time
+from lamplighter.http.api.shapes import Shape, Time, example
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import SortRuns, UsageType
 from lamplighter.planner import CREDIT, UNITS
@@ -41,6 +41,8 @@ UsageTypes = Annotated[
 class CreditsShape(Shape):
     """The credits that are left."""
 
+    model_config = example(availableCredits=24.93397, organizationId=1, retrievedAt="2026-11-25T21:11:15Z")
+
     available_credits: float
     organization_id: int
     retrieved_at: Time
@@ -48,6 +50,14 @@ class CreditsShape(Shape):
 
 class SpendingShape(Shape):
     """What the agents that one sees cost in a range of time."""
+
+    model_config = example(
+        totalSpent=0.06603,
+        startDate="2026-11-01T00:00:00Z",
+        endDate="2026-11-25T21:11:15.361Z",
+        organizationId=1,
+        currentBalance=24.93397,
+    )
 
     total_spent: float
     start_date: Time
@@ -60,12 +70,14 @@ class TransactionShape(Shape):
     """A change of the balance."""
 
     id: int
-    transaction_type: str = Field(description="Credit, Debit (the usage of a UTC day) or Adjustment")
-    amount: float
-    balance: float = Field(description="After it")
+    transaction_type: str = Field(
+        description="Credit, Debit (the usage of a UTC day) or Adjustment", examples=["Credit"]
+    )
+    amount: float = Field(examples=[25.0])
+    balance: float = Field(description="After it", examples=[25.0])
     created: Time
     expires_at: Time | None = Field(description="Always null: credits do not expire here")
-    message: str | None
+    message: str | None = Field(examples=["budget of the fourth quarter"])
 
     @classmethod
     def of(cls, one: model.CreditTransaction) -> "TransactionShape":
@@ -102,6 +114,14 @@ class AgentCostShape(Shape):
 class AgentCostsShape(Shape):
     """A page of agents with their costs."""
 
+    model_config = example(
+        agents=[{"agentId": 1, "agentName": "prices", "cost": 0.06602, "spaceId": 1}],
+        totalRecordCount=1,
+        totalCost=0.06602,
+        startDate="2026-11-01T00:00:00Z",
+        endDate="2026-11-25T21:11:15.361Z",
+    )
+
     agents: list[AgentCostShape]
     total_record_count: int
     total_cost: float = Field(description="Of all pages")
@@ -121,6 +141,24 @@ class UsageTypeShape(Shape):
 
 class BreakdownShape(Shape):
     """What an agent cost over time."""
+
+    model_config = example(
+        agentId=1,
+        agentName="prices",
+        labels=["2026-11-24", "2026-11-25"],
+        usageTypes=[
+            {
+                "type": "Export CPM",
+                "data": [0.0, 0.06],
+                "totalCost": 0.06,
+                "used": 0.12,
+                "unit": "1000 records",
+            }
+        ],
+        totalCost=0.06,
+        startDate="2026-11-24T00:00:00Z",
+        endDate="2026-11-25T23:59:59.999Z",
+    )
 
     agent_id: int
     agent_name: str
@@ -155,6 +193,15 @@ class BreakdownShape(Shape):
 
 class RunCostShape(Shape):
     """What a run cost, with all its attempts in the range."""
+
+    model_config = example(
+        runId=1,
+        date="2026-11-25T00:00:00Z",
+        startTime="2026-11-25T21:11:14.106Z",
+        endTime="2026-11-25T21:11:14.795Z",
+        cost=0.03301,
+        billingType="Server Time, Export CPM",
+    )
 
     run_id: int
     date: Time = Field(description="The UTC day of its last attempt's end")
@@ -198,6 +245,8 @@ class RateShape(Shape):
 
 class RatesShape(Shape):
     """What usage costs."""
+
+    model_config = example(rates=[{"type": "Server Time", "unit": "hour", "rate": 0.36}])
 
     rates: list[RateShape]
 

@@ -28,6 +28,11 @@ class Shape(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
+def example(**answer: Any) -> ConfigDict:
+    """The configuration of a shape whose documentation shows this answer."""
+    return ConfigDict(json_schema_extra={"examples": [answer]})
+
+
 class FieldProblem(Shape):
     """What is wrong with one field of the request."""
 
