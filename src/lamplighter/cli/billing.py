@@ -200,7 +200,7 @@ def agent(
     title(f"{found['agentName']}, {shown_range(found['startDate'], found['endDate'])}")
     if by is None:
         rows = [
-            [one["type"], f"{one['used']:.9g}", one["unit"], _credits(one["totalCost"])]
+            [one["type"], _decimal(one["used"], 9), one["unit"], _credits(one["totalCost"])]
             for one in found["usageTypes"]
         ]
         table(["TYPE", "USED>", "UNIT", "COST>"], rows)
@@ -259,5 +259,9 @@ def _show_rates(found: Rates, *, json: bool) -> None:
 
 
 def _credits(amount: float) -> str:
-    """An amount with as many decimals as it has, six at the most: never ``1e-05``."""
-    return f"{amount:.6f}".rstrip("0").rstrip(".")
+    return _decimal(amount, 6)
+
+
+def _decimal(amount: float, most: int) -> str:
+    """A number with as many decimals as it has, at most so many: never ``1e-05``."""
+    return f"{amount:.{most}f}".rstrip("0").rstrip(".")
