@@ -29,6 +29,7 @@ client: $(VENV)/.dev-ready  ## write the client that waits from the asynchronous
 bench: $(VENV)/.dev-ready  ## the benchmarks; they print ratios and assert nothing
 	$(BIN)/python benchmarks/fire_times.py
 	$(BIN)/python benchmarks/burst.py
+	$(BIN)/python benchmarks/upcoming.py
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
