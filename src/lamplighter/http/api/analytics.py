@@ -8,7 +8,8 @@ from pydantic import Field
 from pydantic_core import to_json
 
 from lamplighter.http.api.access import Caller, Paging, Use, problems
-from lamplighter.http.api.shapes import Page, Shape, Time, example, iso
+from lamplighter.http.api.shapes import Page, Shape, Time, example
+from lamplighter.planner import iso
 from lamplighter.service import analytics
 from lamplighter.service.requests import Time as TimeGiven
 from lamplighter.service.requests import Until as UntilGiven
