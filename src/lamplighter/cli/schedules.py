@@ -42,7 +42,7 @@ def add(
     disabled: Annotated[bool, typer.Option("--disabled", help="Do not let it fire yet.")] = False,
     json: Json = False,
 ) -> None:
-    """Give an agent a schedule: with --cron, --every, --at or --manual."""
+    """Give an agent a schedule: --cron, --every, --at or --manual."""
     if not options.trigger_given():
         raise InvalidInput.of("", _NEEDS_TRIGGER)
     with connect() as client:
