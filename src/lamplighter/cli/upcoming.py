@@ -23,9 +23,10 @@ def upcoming(
     ] = 20,
     json: Json = False,
 ) -> None:
-    """Show what fires next, over all agents: in the next 7 days when nothing else is said.
+    """Show what fires next, over all agents.
 
-    A schedule is there when its next fire lies in the range, with the number of its fires in it.
+    In the next 7 days when nothing else is said. A schedule is there when its next fire lies in the range, with
+    the number of its fires in it.
     """
     with connect() as client:
         asked = dates(since, until) | ({"expand": True} if each else {})
