@@ -16,7 +16,6 @@ from starlette.routing import Match
 
 import lamplighter
 from lamplighter.errors import (
-    Conflict,
     FieldError,
     InvalidInput,
     LamplighterError,
@@ -48,10 +47,11 @@ from lamplighter.http.api import (
     users,
     webhooks,
 )
-from lamplighter.http.api.access import Services, problems
-from lamplighter.http.idempotency import KEY_PARAMETER, KeyedRequests
+from lamplighter.http.api.access import Services
+from lamplighter.http.idempotency import KeyedRequests
 from lamplighter.http.middleware import NOTHING, BodyLimit, Defects, HeadLimit, RateHeaders, SecurityHeaders
-from lamplighter.http.problems import PROBLEM, path_for_log, problem_answer
+from lamplighter.http.openapi import tell_the_truth
+from lamplighter.http.problems import method_not_allowed, path_for_log, problem_answer
 from lamplighter.http.tolerance import Tolerance
 
 log = structlog.get_logger()
@@ -78,7 +78,6 @@ _ROUTERS = (
     webhooks.addresses,
 )
 _OWN_STYLE_ALONE = f"{NOTHING}; style-src 'unsafe-inline'"
-_WITH_LOCATION = ("201", "302")
 _MOST_ERRORS = 100  # in one answer
 
 
@@ -120,7 +119,7 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     app.add_middleware(Defects)
     app.add_middleware(RateHeaders, limit=rate_limit)
     app.add_middleware(SecurityHeaders)
-    _tell_the_truth(app)
+    tell_the_truth(app)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     return app
 
@@ -168,11 +167,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == 404:
         known = NotFound("there is nothing at this address; /docs lists what there is")
     elif error.status_code == 405:
-        allowed = ", ".join(_methods_at(request))
-        known = _MethodNotAllowed(f"{request.method} is not possible here: use {allowed}")
-        answer = _answer(request, known)
-        answer.headers["Allow"] = allowed
-        return answer
+        return method_not_allowed(request.method, request.url.path, _methods_at(request))
     elif error.status_code == 408:
         known = _TooSlow(error.detail)
     elif error.status_code == 413:
@@ -202,12 +197,6 @@ class _TooSlow(TimedOut):
     status = 408
 
 
-class _MethodNotAllowed(Conflict):
-    code = "method_not_allowed"
-    status = 405
-    title = "Method not allowed"
-
-
 async def _gone_away(request: Request, error: Exception) -> JSONResponse:
     """Who sends half a body and goes is no defect of ours; nobody reads the answer."""
     return _answer(request, InvalidInput.of("", "the body did not come whole"))
@@ -216,41 +205,3 @@ async def _gone_away(request: Request, error: Exception) -> JSONResponse:
 async def _database_away(request: Request, error: Exception) -> JSONResponse:
     log.error("the database is not available", path=path_for_log(request.url.path), exc_info=error)
     return _answer(request, Unavailable("the database is not available at the moment: try again"))
-
-
-def _tell_the_truth(app: FastAPI) -> None:
-    """Take from the OpenAPI document what FastAPI adds on its own and this API never answers; add what it does not
-    know of: the limits and keys of requests."""
-    make = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is not None:
-            return app.openapi_schema
-        document = make()
-        for path in document["paths"].values():
-            for method, operation in path.items():
-                _tell_the_truth_of(method, operation)
-        for leftover in ("HTTPValidationError", "ValidationError"):
-            document["components"]["schemas"].pop(leftover, None)
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way of changing it
-
-
-def _tell_the_truth_of(method: str, operation: dict[str, Any]) -> None:
-    answers = operation["responses"]
-    answers.pop("422", None)
-    if "security" in operation:
-        answers.update({str(status): answer for status, answer in problems(429).items()})
-        answers["429"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
-        if method == "post":
-            operation.setdefault("parameters", []).append(KEY_PARAMETER)
-            answers.update({str(status): answer for status, answer in problems(409, 422).items()})
-    for status, answer in answers.items():
-        answer.pop("model", None)
-        content = answer.get("content", {})
-        if PROBLEM in content:
-            answer["content"] = {PROBLEM: content[PROBLEM]}
-        if status in _WITH_LOCATION:
-            answer["headers"] = {"Location": {"schema": {"type": "string"}}}
-    operation["responses"] = dict(sorted(answers.items()))

@@ -32,7 +32,6 @@ KEY_PARAMETER = {  # in the OpenAPI document
     "required": False,
     "description": "A new word for each request: repeats with it within 24 hours get the first answer.",
     "schema": {"type": "string", "pattern": f"^{PATTERN}$"},
-    "example": "5b1d9f3e-6a0c-4f0e-9f2a-2f6f6f0f1c11",
 }
 
 # Refusals that hold for the request as it is, but say nothing of a change of state: its key stays free.

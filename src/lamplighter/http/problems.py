@@ -1,8 +1,10 @@
 """The answer to a request that cannot be carried out."""
 
+from collections.abc import Sequence
+
 from fastapi.responses import JSONResponse
 
-from lamplighter.errors import LamplighterError
+from lamplighter.errors import Conflict, LamplighterError
 from lamplighter.http.api.shapes import Problem
 
 PROBLEM = "application/problem+json"
@@ -21,6 +23,22 @@ def problem_answer(path: str, error: LamplighterError) -> JSONResponse:
         media_type=PROBLEM,
         headers=headers,
     )
+
+
+class MethodNotAllowed(Conflict):
+    """There is something at the address, but not by this method."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "Method not allowed"
+
+
+def method_not_allowed(method: str, path: str, allowed: Sequence[str]) -> JSONResponse:
+    """The answer where only the ``allowed`` methods are possible."""
+    words = ", ".join(allowed)
+    answer = problem_answer(path, MethodNotAllowed(f"{method} is not possible here: use {words}"))
+    answer.headers["Allow"] = words
+    return answer
 
 
 def path_for_log(path: str) -> str:

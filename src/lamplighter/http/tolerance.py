@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from lamplighter.http.middleware import App, Message, Receive, Send
+from lamplighter.http.problems import method_not_allowed
 
 _WITHOUT_CONTENT = (204, 304)
 
@@ -29,6 +30,13 @@ class Tolerance:
             for route in known
             for path in [prefix + route.path_format]
         ]
+        # Their last part is not an id, whatever route of another method takes it for one.
+        self._methods_of_fixed: dict[str, list[str]] = {}
+        for route in known:
+            if "{" not in route.path_format:
+                self._methods_of_fixed.setdefault(prefix + route.path_format, []).extend(
+                    sorted(route.methods or ())
+                )
         self._names: dict[str, tuple[str, bool]] = {}
         for route in known:
             for name, may_be_null in _query_parameters(route.dependant):
@@ -40,10 +48,14 @@ class Tolerance:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        query = scope["query_string"]
+        path, query = self._path(scope["path"]), scope["query_string"]
+        allowed = self._methods_of_fixed.get(path)
+        if allowed is not None and scope["method"] not in allowed:
+            await method_not_allowed(scope["method"], path, allowed)(scope, receive, send)
+            return
         tidy = {
             **scope,
-            "path": self._path(scope["path"]),
+            "path": path,
             "query_string": self._query(query) if query else query,
             "headers": [_header(name, value) for name, value in scope["headers"]],
         }

@@ -35,6 +35,7 @@ ProxyList = Annotated[
     WithJsonSchema(
         {
             "type": "array",
+            "minItems": 1,
             "maxItems": MOST_PROXIES,
             "description": f"Addresses with host and port that begin with {', '.join(f'{s}://' for s in SCHEMES)}."
             " A proxy that is sent back as it was shown keeps its credentials.",

@@ -164,6 +164,8 @@ def _json_text(value: Any) -> Any:
     return value
 
 
+# Something besides spaces, and no control characters.
+VISIBLE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 Time = Annotated[datetime, WrapValidator(_read_time)]
 # The end of a range: a bare date includes that whole day.
 Until = Annotated[datetime, WrapValidator(_read_time), BeforeValidator(_end_of_day)]
@@ -172,7 +174,7 @@ Text = Annotated[StrictStr, Clean]
 Name = Annotated[
     Text,
     AfterValidator(_name),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200, "pattern": VISIBLE}),
 ]
 JsonText = Annotated[StrictStr, Field(max_length=LONGEST_INPUT), BeforeValidator(_json_text), Clean]
 NumberOnly = BeforeValidator(_number_only)

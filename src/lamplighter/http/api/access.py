@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import WithJsonSchema
 
 from lamplighter.clock import Clock
 from lamplighter.errors import NotAuthenticated
@@ -25,6 +26,8 @@ from lamplighter.service.keys import Keys
 from lamplighter.service.notifications import Notifications
 from lamplighter.service.proxies import ProxyPools
 from lamplighter.service.rate_limits import RateLimits
+from lamplighter.service.requests import Time as TimeGiven
+from lamplighter.service.requests import Until as UntilGiven
 from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
@@ -156,6 +159,30 @@ def window(
 
 
 Paging = Annotated[Window, Depends(window)]
+
+
+def _range(description: str) -> Any:
+    kinds = [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
+    empty = {"type": "string", "maxLength": 0, "description": "As if it were not given"}
+    return WithJsonSchema({"anyOf": [*kinds, empty], "description": description})
+
+
+# The ends of a range of time in a query.
+Since = Annotated[
+    TimeGiven | None,
+    _range("A time, or a date, which stands for its midnight UTC"),
+    Query(alias="startDate"),
+]
+Until = Annotated[
+    UntilGiven | None, _range("A time, or a date, which includes its whole day"), Query(alias="endDate")
+]
+
+
+def needs(*names: str) -> dict[str, Any]:
+    """The documentation of a body that must have these properties; others of its kind may leave them out."""
+    given = {name: {"not": {"type": "null"}} for name in names}
+    schema = {"required": list(names), "properties": given}
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -15,50 +15,50 @@ from lamplighter.http.api.access import AgentId, Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import AgentPage, AgentShape, Page, VersionShape
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import AgentOrder, AgentQuery, ConfigType, RunStatus
-from lamplighter.service.requests import AgentRequest, RestoreRequest, choose
+from lamplighter.service.requests import VISIBLE, AgentRequest, RestoreRequest, choose
 
 router = APIRouter(tags=["agents"], route_class=OnceRoute)
 
+_NAME = {"minLength": 1, "maxLength": 200, "pattern": VISIBLE}
+_SPACE = {"minimum": 1, "maximum": 2**31 - 1, "description": "When creating"}
+_SETTINGS: dict[str, Any] = {
+    "name": {"type": ["string", "null"], **_NAME, "description": "Else the one in agent.toml"},
+    "description": {"type": ["string", "null"]},
+    "documentation": {"type": ["string", "null"]},
+    "startUrl": {"type": ["string", "null"]},
+    "spaceId": {"type": ["integer", "null"], **_SPACE},
+    "comments": {"type": ["string", "null"], "description": "Why this version was saved"},
+}
+_FILES = {"agent.toml": '[agent]\nrun = ["python", "main.py"]\n', "main.py": "print('hello')\n"}
+_IN_JSON = {
+    "type": "object",
+    "properties": {
+        **_SETTINGS,
+        "files": {
+            "type": ["object", "null"],
+            "additionalProperties": {"type": "string"},
+            "description": "The agent's text files by their paths",
+            "example": _FILES,
+        },
+    },
+}
+_IN_FORM = {
+    "type": "object",
+    "required": ["bundle"],
+    "properties": {
+        "bundle": {"type": "string", "format": "binary", "description": "zip or tar.gz"},
+        **{name: {**schema, "type": schema["type"][0]} for name, schema in _SETTINGS.items()},
+    },
+}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "name": {"type": "string", "minLength": 1, "maxLength": 200},
-                        "description": {"type": "string"},
-                        "documentation": {"type": "string"},
-                        "startUrl": {"type": "string"},
-                        "spaceId": {"type": "integer", "description": "When creating"},
-                        "comments": {"type": "string", "description": "Why this version was saved"},
-                        "files": {
-                            "type": "object",
-                            "additionalProperties": {"type": "string"},
-                            "example": {
-                                "agent.toml": '[agent]\nrun = ["python", "main.py"]\n',
-                                "main.py": "print('hello')\n",
-                            },
-                        },
-                    },
-                }
+                "schema": _IN_JSON,
+                "example": {"name": "prices", "comments": "first version", "files": _FILES},
             },
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["bundle"],
-                    "properties": {
-                        "bundle": {"type": "string", "format": "binary", "description": "zip or tar.gz"},
-                        "name": {"type": "string"},
-                        "description": {"type": "string"},
-                        "documentation": {"type": "string"},
-                        "startUrl": {"type": "string"},
-                        "spaceId": {"type": "integer"},
-                        "comments": {"type": "string"},
-                    },
-                }
-            },
+            "multipart/form-data": {"schema": _IN_FORM},
         },
     }
 }

@@ -7,20 +7,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 from pydantic_core import to_json
 
-from lamplighter.http.api.access import Caller, Paging, Use, problems
+from lamplighter.http.api.access import Caller, Paging, Since, Until, Use, problems
 from lamplighter.http.api.shapes import Page, Shape, Time, example
 from lamplighter.planner import iso
 from lamplighter.service import analytics
-from lamplighter.service.requests import Time as TimeGiven
-from lamplighter.service.requests import Until as UntilGiven
 
 router = APIRouter(tags=["analytics"])
 
-Since = Annotated[
-    TimeGiven | None,
-    Query(alias="startDate", description="A time, or a date, which stands for its midnight UTC"),
-]
-Until = Annotated[UntilGiven | None, Query(alias="endDate", description="A date includes its whole day")]
 _MOST_DETAILS = 1000
 _TRUNCATED = "X-Truncated"
 _HEADERS: dict[int | str, dict[str, Any]] = {

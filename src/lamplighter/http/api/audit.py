@@ -6,10 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from lamplighter import model
-from lamplighter.http.api.access import Caller, Paging, SpaceQuery, Use, problems
+from lamplighter.http.api.access import Caller, Paging, Since, SpaceQuery, Until, Use, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
-from lamplighter.service.requests import Time as TimeQuery
-from lamplighter.service.requests import Until
 
 router = APIRouter(tags=["audit log"])
 
@@ -40,10 +38,8 @@ def list_audit_log(
     use: Use,
     caller: Caller,
     paging: Paging,
-    since: Annotated[TimeQuery | None, Query(alias="startDate")] = None,
-    until: Annotated[
-        Until | None, Query(alias="endDate", description="A date includes its whole day")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     user_id: Annotated[int | None, Query(alias="userId", ge=1, le=2**31 - 1)] = None,
     action: Annotated[
         str | None, Query(description="schedule.update, or schedule for all of its kind")

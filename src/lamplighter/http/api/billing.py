@@ -8,9 +8,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BeforeValidator, Field
 
 from lamplighter import model
-from lamplighter.http.api.access import AgentId, Caller, Paging, Use, problems
+from lamplighter.http.api.access import AgentId, Caller, Paging, Since, Until, Use, problems
 from lamplighter.http.api.agents import Direction
-from lamplighter.http.api.analytics import Since, Until
 from lamplighter.http.api.shapes import Shape, Time, example
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import SortRuns, UsageType

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from lamplighter import model
-from lamplighter.http.api.access import Caller, Paging, Use, problems
+from lamplighter.http.api.access import Caller, Paging, Use, needs, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.groups import GroupRequest
@@ -71,7 +71,12 @@ def list_groups(use: Use, caller: Caller, paging: Paging) -> list[GroupShape] | 
     return paging.page([GroupShape.of(group) for group in use.groups.every(caller)])
 
 
-@router.post("/server-groups", status_code=201, responses=problems(400, 401, 409, 413, 415))
+@router.post(
+    "/server-groups",
+    status_code=201,
+    responses=problems(400, 401, 409, 413, 415),
+    openapi_extra=needs("name"),
+)
 def create_group(body: GroupRequest, response: Response, use: Use, caller: Caller) -> GroupShape:
     """Make a server group. Servers serve it that are started with its name."""
     group = use.groups.create(caller, body)
@@ -85,7 +90,9 @@ def read_group(group_id: GroupId, use: Use, caller: Caller) -> GroupShape:
     return GroupShape.of(use.groups.get(caller, group_id))
 
 
-@router.put("/server-groups/{groupId}", responses=problems(400, 401, 404, 409, 413, 415))
+@router.put(
+    "/server-groups/{groupId}", responses=problems(400, 401, 404, 409, 413, 415), openapi_extra=needs("name")
+)
 def update_group(group_id: GroupId, body: GroupRequest, use: Use, caller: Caller) -> GroupShape:
     """Replace the name and description of a server group."""
     return GroupShape.of(use.groups.update(caller, group_id, body))

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Response
 
-from lamplighter.http.api.access import Caller, Paging, Use, problems
+from lamplighter.http.api.access import Caller, Paging, Use, needs, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute, acts_outside
 from lamplighter.model import NotificationEvent, NotificationMessage, NotificationRule
@@ -125,7 +125,12 @@ def list_notifications(
     return paging.page([NotificationShape.of(named) for named in use.notifications.every(caller)])
 
 
-@router.post("/notifications", status_code=201, responses=problems(400, 401, 409, 413, 415))
+@router.post(
+    "/notifications",
+    status_code=201,
+    responses=problems(400, 401, 409, 413, 415),
+    openapi_extra=needs("name", "events", "targets"),
+)
 def create_notification(
     response: Response, use: Use, caller: Caller, body: NotificationRequest
 ) -> NotificationShape:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from lamplighter.http.api.access import Caller, Paging, Use, problems
+from lamplighter.http.api.access import Caller, Paging, Use, needs, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import ProxyHealth, ProxyPoolSums
@@ -149,7 +149,12 @@ def list_proxy_pools(
     return paging.page([ProxyPoolSumsShape.of(one) for one in use.proxy_pools.every(caller)])
 
 
-@router.post("/proxy-pools", status_code=201, responses=problems(400, 401, 409, 413, 415))
+@router.post(
+    "/proxy-pools",
+    status_code=201,
+    responses=problems(400, 401, 409, 413, 415),
+    openapi_extra=needs("name", "proxies"),
+)
 def create_proxy_pool(response: Response, use: Use, caller: Caller, body: ProxyPoolRequest) -> ProxyPoolShape:
     """Make a proxy pool. Credentials are stored encrypted and never shown again."""
     made = use.proxy_pools.create(caller, body)

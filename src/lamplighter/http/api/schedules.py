@@ -4,7 +4,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from lamplighter.http.api.access import AgentId, Caller, Paging, ScheduleId, Services, Use, problems
+from lamplighter.http.api.access import (
+    AgentId,
+    Caller,
+    Paging,
+    ScheduleId,
+    Services,
+    Since,
+    Until,
+    Use,
+    needs,
+    problems,
+)
 from lamplighter.http.api.shapes import (
     FireShape,
     Page,
@@ -15,7 +26,7 @@ from lamplighter.http.api.shapes import (
 )
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import Schedule
-from lamplighter.service.requests import PreviewRequest, ScheduleRequest, Time, Until
+from lamplighter.service.requests import PreviewRequest, ScheduleRequest
 
 router = APIRouter(tags=["schedules"], route_class=OnceRoute)
 
@@ -30,7 +41,12 @@ def list_schedules(
     return paging.page([ScheduleShape.of(s, warnings[s.id]) for s in found])
 
 
-@router.post("/agent/{agentId}/schedules", status_code=201, responses=problems(400, 401, 404, 413, 415))
+@router.post(
+    "/agent/{agentId}/schedules",
+    status_code=201,
+    responses=problems(400, 401, 404, 413, 415),
+    openapi_extra=needs("name"),
+)
 def create_schedule(
     agent_id: AgentId, body: ScheduleRequest, response: Response, use: Use, caller: Caller
 ) -> ScheduleShape:
@@ -46,7 +62,11 @@ def read_schedule(agent_id: AgentId, schedule_id: ScheduleId, use: Use, caller: 
     return _shape(use, use.schedules.get(caller, agent_id, schedule_id))
 
 
-@router.put("/agent/{agentId}/schedules/{scheduleId}", responses=problems(400, 401, 404, 413, 415))
+@router.put(
+    "/agent/{agentId}/schedules/{scheduleId}",
+    responses=problems(400, 401, 404, 413, 415),
+    openapi_extra=needs("name"),
+)
 def update_schedule(
     agent_id: AgentId, schedule_id: ScheduleId, body: ScheduleRequest, use: Use, caller: Caller
 ) -> ScheduleShape:
@@ -93,10 +113,8 @@ def list_fires(
     caller: Caller,
     paging: Paging,
     max_records: Annotated[int, Query(alias="maxRecords", ge=1, le=1000)] = 50,
-    since: Annotated[Time | None, Query(alias="startDate")] = None,
-    until: Annotated[
-        Until | None, Query(alias="endDate", description="A date includes its whole day")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> list[FireShape] | Page[FireShape]:
     """The fire ledger, newest first: every due time and what became of it."""
     timezone = use.schedules.get(caller, agent_id, schedule_id).timing.timezone

@@ -9,7 +9,14 @@ from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.service.secrets import Secret, SecretRequest
 
 router = APIRouter(tags=["secrets"])
-SecretName = Annotated[str, Path(alias="secretName", description="Letters, digits, _ . and -, at most 100")]
+SecretName = Annotated[
+    str,
+    Path(
+        alias="secretName",
+        description="Letters, digits, _ . and -, at most 100",
+        json_schema_extra={"pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,99}$"},
+    ),
+]
 
 
 class SecretUseShape(Shape):

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from lamplighter import model
-from lamplighter.http.api.access import Caller, Paging, SpaceId, Use, UserId, problems
+from lamplighter.http.api.access import Caller, Paging, SpaceId, Use, UserId, needs, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.requests import MemberRequest, RunAllRequest, SpaceRequest
@@ -121,7 +121,9 @@ def search_space(use: Use, caller: Caller, name: Annotated[str, Query(min_length
     return SpaceShape.of(use.spaces.named(caller, name))
 
 
-@router.post("/spaces", status_code=201, responses=problems(400, 401, 403, 409, 413, 415))
+@router.post(
+    "/spaces", status_code=201, responses=problems(400, 401, 403, 409, 413, 415), openapi_extra=needs("name")
+)
 def create_space(body: SpaceRequest, response: Response, use: Use, caller: Caller) -> SpaceShape:
     """Make a space. With default access, every user may look into it."""
     space = use.spaces.create(caller, body)

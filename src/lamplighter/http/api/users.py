@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from lamplighter import model
-from lamplighter.http.api.access import Caller, Paging, Use, UserId, problems
+from lamplighter.http.api.access import Caller, Paging, Use, UserId, needs, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.requests import PasswordRequest, UserRequest
@@ -69,7 +69,9 @@ def read_me(use: Use, caller: Caller) -> MeShape:
     )
 
 
-@router.post("/users", status_code=201, responses=problems(400, 401, 403, 409, 413, 415))
+@router.post(
+    "/users", status_code=201, responses=problems(400, 401, 403, 409, 413, 415), openapi_extra=needs("name")
+)
 def create_user(body: UserRequest, response: Response, use: Use, caller: Caller) -> UserShape:
     """Add a user, who has no rights until made a member of a space."""
     user = use.users.create(caller, body)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from lamplighter.http.api.access import AgentId, Caller, Paging, Use, problems, public_address
+from lamplighter.http.api.access import AgentId, Caller, Paging, Use, needs, problems, public_address
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.webhooks import Delivery, Shown, WebhookRequest
@@ -94,7 +94,12 @@ def list_webhooks(
     return paging.page([WebhookShape.of(shown, request) for shown in found])
 
 
-@router.post("/agent/{agentId}/webhooks", status_code=201, responses=problems(400, 401, 404, 409, 413, 415))
+@router.post(
+    "/agent/{agentId}/webhooks",
+    status_code=201,
+    responses=problems(400, 401, 404, 409, 413, 415),
+    openapi_extra=needs("name"),
+)
 def create_webhook(
     agent_id: AgentId, request: Request, response: Response, use: Use, caller: Caller, body: WebhookRequest
 ) -> WebhookShape:
