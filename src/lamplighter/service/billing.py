@@ -92,7 +92,15 @@ Rate = Annotated[
 Credits = Annotated[
     int,
     BeforeValidator(lambda value: _not_zero(Millionths(-_MOST_CREDITS, _MOST_CREDITS).read(value))),
-    WithJsonSchema({"type": "number", "minimum": -_MOST_CREDITS, "maximum": _MOST_CREDITS}),
+    WithJsonSchema(
+        {
+            "type": "number",
+            "minimum": -_MOST_CREDITS,
+            "maximum": _MOST_CREDITS,
+            "multipleOf": 0.000001,
+            "not": {"const": 0},
+        }
+    ),
 ]
 
 

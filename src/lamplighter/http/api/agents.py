@@ -30,38 +30,30 @@ _SETTINGS: dict[str, Any] = {
     "comments": {"type": ["string", "null"], "description": "Why this version was saved"},
 }
 _FILES = {"agent.toml": '[agent]\nrun = ["python", "main.py"]\n', "main.py": "print('hello')\n"}
-_IN_JSON = {
-    "type": "object",
-    "properties": {
-        **_SETTINGS,
-        "files": {
-            "type": ["object", "null"],
-            "additionalProperties": {"type": "string"},
-            "description": "The agent's text files by their paths",
-            "example": _FILES,
-        },
-    },
-}
-_IN_FORM = {
-    "type": "object",
-    "required": ["bundle"],
-    "properties": {
-        "bundle": {"type": "string", "format": "binary", "description": "zip or tar.gz"},
-        **{name: {**schema, "type": schema["type"][0]} for name, schema in _SETTINGS.items()},
-    },
-}
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": _IN_JSON,
-                "example": {"name": "prices", "comments": "first version", "files": _FILES},
-            },
-            "multipart/form-data": {"schema": _IN_FORM},
-        },
+
+
+def _body(is_new: bool) -> dict[str, Any]:
+    """The documentation of a body: an agent that is new has files."""
+    files = {
+        "type": "object" if is_new else ["object", "null"],
+        "additionalProperties": {"type": "string"},
+        "description": "The agent's text files by their paths",
+        "minProperties": 1,
+        "example": _FILES,
     }
-}
+    bundle = {"type": "string", "format": "binary", "description": "zip or tar.gz"}
+    in_form = {name: {**schema, "type": schema["type"][0]} for name, schema in _SETTINGS.items()}
+    content: dict[str, Any] = {
+        "application/json": {
+            "schema": {"type": "object", "properties": {**_SETTINGS, "files": files}},
+            "example": {"name": "prices", "comments": "first version", "files": _FILES},
+        },
+        "multipart/form-data": {"schema": {"type": "object", "properties": {"bundle": bundle, **in_form}}},
+    }
+    if is_new:
+        content["application/json"]["schema"]["required"] = ["files"]
+        content["multipart/form-data"]["schema"]["required"] = ["bundle"]
+    return {"requestBody": {"required": True, "content": content}}
 
 
 # The contract's public description gives these numbers for the kinds of agents.
@@ -175,7 +167,12 @@ def search_agents(
     return [AgentShape.of(agent) for agent in found]
 
 
-@router.post("/agent", status_code=201, responses=problems(400, 401, 409, 413, 415), openapi_extra=_BODY)
+@router.post(
+    "/agent",
+    status_code=201,
+    responses=problems(400, 401, 409, 413, 415),
+    openapi_extra=_body(is_new=True),
+)
 def create_agent(response: Response, use: Use, caller: Caller, sent: Sent) -> AgentShape:
     """Create an agent from files in JSON or from a bundle."""
     body, files = sent
@@ -192,7 +189,9 @@ def read_agent(agent_id: AgentId, use: Use, caller: Caller) -> AgentShape:
     return AgentShape.of(use.agents.get(caller, agent_id))
 
 
-@router.put("/agent/{agentId}", responses=problems(400, 401, 404, 409, 413, 415), openapi_extra=_BODY)
+@router.put(
+    "/agent/{agentId}", responses=problems(400, 401, 404, 409, 413, 415), openapi_extra=_body(is_new=False)
+)
 def save_agent(agent_id: AgentId, use: Use, caller: Caller, sent: Sent) -> AgentShape:
     """Save an agent as its next version; without files the version keeps those it has."""
     body, files = sent
