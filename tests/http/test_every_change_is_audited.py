@@ -1,4 +1,4 @@
-"""Whatever changes something is in the audit log: every operation that is no GET is carried out, and looked up there."""
+"""Every operation that is no GET is carried out, and looked up in the audit log."""
 
 from typing import Any
 
