@@ -26,6 +26,9 @@ docs: $(VENV)/.dev-ready  ## write the generated references anew
 client: $(VENV)/.dev-ready  ## write the client that waits from the asynchronous one
 	$(BIN)/python tools/generate_client.py
 
+examples: $(VENV)/.dev-ready  ## record the examples of the OpenAPI document
+	$(BIN)/python tools/record_examples.py
+
 bench: $(VENV)/.dev-ready  ## the benchmarks; they print ratios and assert nothing
 	$(BIN)/python benchmarks/fire_times.py
 	$(BIN)/python benchmarks/burst.py
@@ -50,4 +53,4 @@ $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,notifications,parquet,postgresql,s3,dev]'
 	@touch $@ $(VENV)/.demo-ready
 
-.PHONY: help demo test check docs client bench clean
+.PHONY: help demo test check docs client examples bench clean

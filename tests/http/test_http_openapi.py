@@ -424,6 +424,42 @@ def test_a_new_thing_has_its_location_documented(document: dict[str, Any]) -> No
         assert "Location" in answer.get("headers", {}), path
 
 
+# --- examples ---
+
+
+def shown(content: Mapping[str, Any], document: Mapping[str, Any]) -> list[Any]:
+    """The examples of a body or an answer: its own, or those of its schema."""
+    if "example" in content:
+        return [content["example"]]
+    schema = content["schema"]
+    for one in (schema, *schema.get("anyOf", ())):
+        named = one.get("$ref") or one.get("items", {}).get("$ref")
+        if named is not None:
+            found = document["components"]["schemas"][named.rpartition("/")[2]].get("examples")
+            if found:
+                return list(found) if "$ref" in one else [found]
+    return []
+
+
+def test_every_answer_in_json_has_an_example_that_is_as_its_schema_says(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            content = answer.get("content", {}).get("application/json")
+            if content is None or int(status) >= 300:
+                continue
+            examples = shown(content, document)
+            assert examples, f"{operation['operationId']} {status}: make examples"
+            for one in examples:
+                assert matches(document, content["schema"], one) == [], operation["operationId"]
+
+
+def test_every_body_in_json_has_an_example_that_is_as_its_schema_says(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if content is not None:
+            assert shown(content, document), f"{operation['operationId']}: make examples"
+
+
 # --- bodies ---
 
 

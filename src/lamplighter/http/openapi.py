@@ -1,5 +1,10 @@
-"""What the OpenAPI document says beyond, or against, what FastAPI makes of the routes."""
+"""What the OpenAPI document says beyond, or against, what FastAPI makes of the routes.
 
+Its examples are what a real server was asked and answered: ``make examples`` records them.
+"""
+
+import json
+from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,9 +26,11 @@ def tell_the_truth(app: FastAPI) -> None:
         if app.openapi_schema is not None:
             return app.openapi_schema
         document = make()
+        examples = json.loads(files("lamplighter.http").joinpath("examples.json").read_bytes())
         for path in document["paths"].values():
             for method, operation in path.items():
                 _tell_the_truth_of(method, operation)
+                _show(operation, examples.get(operation["operationId"], {}))
         _mend_bounds(document)
         for leftover in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(leftover, None)
@@ -49,6 +56,14 @@ def _tell_the_truth_of(method: str, operation: dict[str, Any]) -> None:
         if status in _WITH_LOCATION:
             answer["headers"] = {"Location": {"schema": {"type": "string"}}}
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def _show(operation: dict[str, Any], recorded: dict[str, Any]) -> None:
+    """Put the recorded body and answers into an operation."""
+    if "request" in recorded:
+        operation["requestBody"]["content"]["application/json"].setdefault("example", recorded["request"])
+    for status, answer in recorded.get("answers", {}).items():
+        operation["responses"][status]["content"]["application/json"].setdefault("example", answer)
 
 
 def _mend_bounds(node: Any) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 import sqlalchemy as sa
-from pydantic import AfterValidator, Field, StrictStr
+from pydantic import AfterValidator, Field, StrictStr, WithJsonSchema
 
 from lamplighter import planner
 from lamplighter.clock import Clock
@@ -16,6 +16,9 @@ from lamplighter.service.access import require_admin
 from lamplighter.service.requests import Clean, Name, Request
 from lamplighter.store import groups, servers
 from lamplighter.store.database import Database
+
+# No commas, no control characters, and no spaces at the ends.
+_ONE_NAME = r"^[^\s,\x00-\x1f\x7f-\x9f]([^,\x00-\x1f\x7f-\x9f]*[^\s,\x00-\x1f\x7f-\x9f])?$"
 
 
 def _one_name(text: str) -> str:
@@ -29,7 +32,14 @@ def _one_name(text: str) -> str:
 class GroupRequest(Request):
     """A server group to create or to change. Without a description, it has none."""
 
-    name: Annotated[Name, AfterValidator(_one_name)] | None = None
+    name: (
+        Annotated[
+            Name,
+            AfterValidator(_one_name),
+            WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200, "pattern": _ONE_NAME}),
+        ]
+        | None
+    ) = None
     description: Annotated[StrictStr, Field(max_length=10_000), Clean] | None = None
 
 

@@ -20,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StrictBool,
     StrictStr,
     ValidationError,
@@ -29,6 +30,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from lamplighter.model import CatchUp, LogLevel, LogMode, ParallelExport, Role, RunSettings, ScheduleType
@@ -58,6 +60,18 @@ class Request(BaseModel):
             for key, given in value.items()
             if given is not None
         }
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Null is the same as not given, also where there is another default."""
+        told = handler.resolve_ref_schema(handler(schema))
+        for name, one in told.get("properties", {}).items():
+            if "default" in one and one["default"] is not None:
+                kept = {key: one.pop(key) for key in ("default", "description", "title") if key in one}
+                told["properties"][name] = {"anyOf": [one, {"type": "null"}], **kept}
+        return told
 
 
 def choose(kind: type[Choice], also: dict[str, Choice] | None = None) -> Callable[[Any], Choice]:
