@@ -52,7 +52,7 @@ def evidence(
         hint(f"\n`{command} --file {quoted('evidence/' + kept['page'])}` gets the page")
 
 
-def evidence_of(client: Client, run: Run, attempt: int | None = None) -> Evidence | None:
+def _evidence_of(client: Client, run: Run, attempt: int | None = None) -> Evidence | None:
     """The evidence of a run; None when there is none."""
     try:
         return client.evidence(run["configId"], run["id"], attempt)
@@ -65,7 +65,7 @@ def evidence_of(client: Client, run: Run, attempt: int | None = None) -> Evidenc
 def _of_newest_failure(client: Client, agent: Agent, attempt: int | None) -> Evidence:
     failed = [run for run in client.runs(agent["id"], 1000) if run["status"] == _FAILURE]
     for run in failed:
-        kept = evidence_of(client, run, attempt)
+        kept = _evidence_of(client, run, attempt)
         if kept is not None:
             return kept
     if failed:
