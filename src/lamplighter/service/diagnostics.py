@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from lamplighter.errors import NotFound
@@ -27,7 +28,10 @@ _FAILED = (RunStatus.FAILURE, RunStatus.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Why an attempt of a run failed; ``message`` is its verdict, what explains it best is the first finding."""
+    """Why an attempt of a run failed. ``message`` is its verdict; what explains it best is the first finding.
+
+    Of an earlier attempt, ``run`` has the times and numbers of that attempt.
+    """
 
     run: Run
     attempt: int
@@ -67,17 +71,36 @@ class Diagnostics:
 
     def _diagnose(self, run: Run, attempt: int, document: Mapping[str, Any] | None) -> Diagnosis:
         symptoms = _symptoms(run, attempt, document)
-        return Diagnosis(run, attempt, symptoms.message, diagnose(symptoms))
+        meant = run if document is None or attempt == run.attempt else _as_it_was(run, document)
+        return Diagnosis(meant, attempt, symptoms.message, diagnose(symptoms))
 
     def _why_none(self, run: Run, attempt: int) -> str:
         if attempt > run.attempt:
             return f"run {run.id} has had {run.attempt} attempts, so there is no attempt {attempt}"
-        earlier = [n for n in range(1, run.attempt) if self._evidence.kept(run, n) is not None]
+        earlier = [n for n in range(1, run.attempt + 1) if self._evidence.kept(run, n) is not None]
         where = f"; attempt {earlier[-1]} of it failed" if earlier else ""
         return f"run {run.id} is {run.status.name.capitalize()}, so there is no failure to explain{where}"
 
 
 # --- from what is kept to what is known ---
+
+
+def _as_it_was(run: Run, document: Mapping[str, Any]) -> Run:
+    """The run with the times and numbers of an earlier attempt, as far as they were kept."""
+    try:
+        counted = document["counters"]
+        counters = replace(
+            run.counters,
+            data_count=counted["dataCount"],
+            error_count=counted["errorCount"],
+            page_count=counted["pageCount"],
+            export_count=0,
+            traffic=counted["traffic"],
+        )
+        began, ended = map(datetime.fromisoformat, (document["startTime"], document["endTime"]))
+    except (KeyError, TypeError, ValueError):  # damaged
+        return run
+    return replace(run, start_time=began, end_time=ended, counters=counters)
 
 
 def _symptoms(run: Run, attempt: int, document: Mapping[str, Any] | None) -> Symptoms:

@@ -7,10 +7,20 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from lamplighter.http.api.access import AgentId, Caller, RunId, Use, problems
-from lamplighter.http.api.shapes import Shape, Time
+from lamplighter.http.api.shapes import Shape, Time, example
 from lamplighter.service.diagnostics import Diagnosis
 
 router = APIRouter(tags=["analytics"])
+# Of the example.
+_CAUSE = (
+    "The site turns robots away: 2 of 3 requests to shop.example were answered with 403; the page is"
+    " a Cloudflare challenge"
+)
+_ACTION = (
+    "Look at the page that was kept: `lamplighter run download books 5 --file evidence/failing-page.html`"
+)
+_OUTCOME = "There are too few records: 0 records, at least 1 wanted"
+_OTHER_ACTION = "See what was extracted: `lamplighter run records books 5`"
 
 
 class StatsShape(Shape):
@@ -39,6 +49,46 @@ class FindingShape(Shape):
 
 class DiagnosisShape(Shape):
     """Why a run failed, and what to do about it."""
+
+    model_config = example(
+        runId=5,
+        agentId=1,
+        agentName="books",
+        status=6,
+        errorMessage="min_records: 0 records, at least 1 wanted; 0 records, 3 pages",
+        startTime="2026-11-25T21:11:15.106Z",
+        endTime="2026-11-25T21:11:17.201Z",
+        runtimeSeconds=2,
+        stats={
+            "dataCount": 0,
+            "inputCount": 1,
+            "errorCount": 0,
+            "pageCount": 3,
+            "exportCount": 0,
+            "traffic": 5120,
+        },
+        possibleCauses=[_CAUSE, _OUTCOME],
+        suggestedActions=[_ACTION, _OTHER_ACTION],
+        attempt=1,
+        findings=[
+            {
+                "code": "blocked.wall",
+                "kind": "cause",
+                "confidence": "certain",
+                "cause": _CAUSE,
+                "actions": [_ACTION],
+                "evidence": ["shop.example: a Cloudflare challenge, status 403, 2 seen"],
+            },
+            {
+                "code": "records.min",
+                "kind": "outcome",
+                "confidence": "certain",
+                "cause": _OUTCOME,
+                "actions": [_OTHER_ACTION],
+                "evidence": ["min_records: 0 records, at least 1 wanted; 0 records, 3 pages"],
+            },
+        ],
+    )
 
     run_id: int
     agent_id: int
