@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from lamplighter.cli.evidence import evidence_of
 from lamplighter.cli.output import as_json, counted, facts, hint, say, title
 from lamplighter.cli.session import AgentWord, Json, RunNumber, connect, quoted, the_agent
 from lamplighter.client.diagnostics import Diagnosis, Finding
@@ -25,6 +26,7 @@ def diagnose(
         owner = the_agent(client, agent)["id"]
         number = client.analytics.latest_failure(owner)["runId"] if run is None else run
         found = client.analytics.diagnostics(owner, number, attempt)
+        kept = None if json else evidence_of(client, owner, number, attempt)
     if json:
         as_json(found)
         return
@@ -32,8 +34,10 @@ def diagnose(
     facts([("Message", found["errorMessage"]), ("Did", _did(found))])
     for place, finding in enumerate(found["findings"], 1):
         _tell(place, finding)
-    name = quoted(found["agentName"])
-    hint(f"\n`lamplighter run evidence {name} {found['runId']}` shows what was kept of it")
+    word = "logs" if kept is None else "evidence"
+    of_attempt = "" if attempt is None else f" --attempt {attempt}"
+    command = f"lamplighter run {word} {quoted(found['agentName'])} {found['runId']}{of_attempt}"
+    hint(f"\n`{command}` shows {'its log' if kept is None else 'what was kept of it'}")
 
 
 def _did(found: Diagnosis) -> str:
