@@ -6,7 +6,7 @@ import typer
 
 from lamplighter.cli.output import as_json, counted, facts, hint, say, size, table, title
 from lamplighter.cli.session import AgentWord, Json, RunNumber, connect, quoted, the_agent, the_run
-from lamplighter.client import Agent, ApiError, Client, Run
+from lamplighter.client import Agent, ApiError, Client
 from lamplighter.client.evidence import Change, Evidence, Frame, RaisedException
 from lamplighter.errors import NotFound
 

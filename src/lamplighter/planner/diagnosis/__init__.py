@@ -46,6 +46,7 @@ RULES: tuple[Rule, ...] = (
     *code.RULES,
     *answers.RULES,
     *network.RULES,
+    *process.TIME_RULES,
     *outcomes.RULES,
     *process.LAST_RULES,
 )

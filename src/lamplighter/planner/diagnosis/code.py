@@ -11,7 +11,7 @@ from lamplighter.planner.diagnosis.symptoms import (
     listed,
     short,
 )
-from lamplighter.planner.diagnosis.words import kind_of, status_in
+from lamplighter.planner.diagnosis.words import kind_of, started, status_in
 
 # What is raised when a page is other than the code expects.
 _OF_PAGES = {
@@ -50,7 +50,7 @@ def _raised_clue(s: Symptoms, raised: Raised, says: str, actions: tuple[str, ...
     on = f" on {short(raised.url)}" if raised.url else ""
     others = list(dict.fromkeys(r.name for r in s.exceptions if r.name != raised.name))
     return Clue(
-        Confidence.CERTAIN,
+        Confidence.LIKELY if started(s, "time-out") else Confidence.CERTAIN,
         f"{says}: {short(str(raised), 300)}{times}{where}{on}",
         (*actions, f"Read the whole traceback with its source: {s.command('run evidence')}"),
         (short(str(raised), 300), *((f"also raised: {listed(others)}",) if others else ())),

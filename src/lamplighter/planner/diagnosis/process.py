@@ -254,10 +254,11 @@ RULES = (
         _memory_killed,
     ),
     Rule("memory.limit", "it reached a memory limit", f"`memory_mb`, the peak of memory, {ENDS}", _memory),
-    Rule("run.timeout", "the run took too long", "the verdict, the counters", _timeout),
     Rule("process.signal", "a signal ended it", "the signal, exit statuses above 128", _signal),
     Rule("spider.cut-off", "the spider was ended before it was closed", "the verdict", _cut_off),
 )
+# Behind what may have taken the time.
+TIME_RULES = (Rule("run.timeout", "the run took too long", "the verdict, the counters", _timeout),)
 # What is said when nothing else is known.
 LAST_RULES = (
     Rule(
