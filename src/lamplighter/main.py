@@ -38,6 +38,7 @@ from lamplighter.service.agents import Agents
 from lamplighter.service.analytics import Analytics
 from lamplighter.service.audit import AuditLog
 from lamplighter.service.billing import Billing
+from lamplighter.service.diagnostics import Diagnostics
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
@@ -118,12 +119,14 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
 
     signer = Signer(secret)
     runs = Runs(db, clock, files, vault, signer, pool.wake)
+    evidence = FailureEvidence(runs, files)
     services = Services(
         agents=Agents(db, clock, files),
         schedules=Schedules(db, clock, wake_all),
         webhooks=Webhooks(db, clock, vault, signer, pool.wake),
         runs=runs,
-        evidence=FailureEvidence(runs, files),
+        evidence=evidence,
+        diagnostics=Diagnostics(runs, evidence),
         identity=identity,
         keys=Keys(db, clock),
         users=Users(db, clock),

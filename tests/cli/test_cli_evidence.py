@@ -151,12 +151,11 @@ def test_a_failure_without_evidence_points_at_its_log(cli: Cli, server: RunningS
     [place] = server.data.glob(f"runs/*/{bare['id']}/attempt-1/evidence")
     shutil.rmtree(place)
 
-    result = cli.ok("run", "status", "twofold")
+    result = cli.ok("run", "diagnose", "twofold")
 
-    assert f"`lamplighter run logs twofold {bare['id']}`" in result.err
-    assert "run evidence" not in result.err
+    assert f"`lamplighter run logs twofold {bare['id']}` shows its log" in result.err
     assert f"`lamplighter run evidence twofold {explained['id']}`" in (
-        cli.ok("run", "status", "twofold", explained["id"]).err
+        cli.ok("run", "diagnose", "twofold", explained["id"]).err
     )
     assert cli.ok("run", "evidence", "twofold", "--json").json["runId"] == explained["id"]
 
@@ -182,9 +181,9 @@ def test_the_evidence_of_an_earlier_attempt_is_asked_for_by_its_number(
 
 
 def test_a_failed_run_says_how_it_is_explained(cli: Cli, shop: int) -> None:
-    assert "lamplighter run evidence shop" in cli.ok("run", "status", shop).err
+    assert "lamplighter run diagnose shop" in cli.ok("run", "status", shop).err
     result = cli("run", "start", shop, "--wait", "--input", '{"price": "n/a"}')
-    assert "lamplighter run evidence shop" in result.err
+    assert "lamplighter run diagnose shop" in result.err
 
 
 def test_the_page_that_failed_is_named_and_can_be_downloaded(

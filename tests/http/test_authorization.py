@@ -55,6 +55,8 @@ NEEDS = {
     "listRecords": "viewer",
     "readLog": "viewer",
     "readEvidence": "viewer",
+    "readDiagnostics": "viewer",
+    "readLatestFailure": "viewer",
     "listProxyPools": "anyone",
     "createProxyPool": "admin",
     "readProxyPool": "anyone",

@@ -371,6 +371,8 @@ RUN = "/api/v1/agent/{agentId}/run/{runId}"
         ("get", ANALYTICS + "/runs/summary", "?includeDetails=false", None),
         ("get", ANALYTICS + "/runs/summary", "?status=x", None),
         ("get", ANALYTICS + "/records/summary", "", None),
+        ("get", ANALYTICS + "/agents/{agentId}/latest-failure", "", None),
+        ("get", ANALYTICS + "/agents/{agentId}/runs/{runId}/diagnostics", "", None),
         ("get", BILLING + "/credits", "", None),
         ("post", BILLING + "/credits", "", {"amount": 2.5, "message": "m"}),
         ("post", BILLING + "/credits", "", {"amount": 0}),
@@ -412,6 +414,19 @@ def test_a_failed_synchronous_run_is_answered_as_documented(
 
     assert answer.status_code == 500
     assert documented(document, "post", "/api/v1/agent/{agentId}/start", answer) == []
+
+
+def test_what_is_kept_and_said_of_a_failure_is_as_documented(
+    server: RunningServer, document: dict[str, Any]
+) -> None:
+    ids = {"agentId": server.agent(unique("failing"), FAILS)}
+    ids["runId"] = server.run(ids["agentId"])["id"]
+    of_run = ANALYTICS + "/agents/{agentId}/runs/{runId}/diagnostics"
+    for template in (RUN + "/evidence", of_run, ANALYTICS + "/agents/{agentId}/latest-failure"):
+        answer = server.http.get(server.url + template.format(**ids))
+
+        assert answer.status_code == 200
+        assert documented(document, "get", template, answer) == []
 
 
 def test_a_new_thing_has_its_location_documented(document: dict[str, Any]) -> None:

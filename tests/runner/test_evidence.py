@@ -174,6 +174,8 @@ def test_the_end_of_the_process_is_told_with_what_it_took(folder: AttemptFolder)
         "signal": "SIGKILL",
         "peakMemory": 2048 * 1024,
         "outOfMemory": False,
+        "memoryKills": None,
+        "memoryLimit": None,
         "cpuSeconds": 1.5,
     }
     (folder.path / "exit.json").write_text('{"exitCode": 3}')

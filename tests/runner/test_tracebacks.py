@@ -52,6 +52,18 @@ def test_what_an_exception_came_from_follows_it(tmp_path: Path, cause: str) -> N
     assert found[1]["traceback"][0]["line"] == 2
 
 
+def test_a_program_that_cannot_be_read_is_an_exception_of_its_line(tmp_path: Path) -> None:
+    [found] = last_exceptions("begun\n" + log_of("x = 1\nx = (\n", tmp_path))
+    assert (found["type"], found["message"]) == ("SyntaxError", "'(' was never closed")
+    assert [(Path(f["file"]).name, f["line"]) for f in found["traceback"]] == [("main.py", 2)]
+
+
+def test_a_module_that_cannot_be_read_keeps_who_imports_it(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text("x = (\n")
+    [found] = last_exceptions(log_of("import shop\n", tmp_path))
+    assert [Path(f["file"]).name for f in found["traceback"]] == ["shop.py", "main.py"]
+
+
 def test_two_failures_one_after_the_other_do_not_cause_each_other(tmp_path: Path) -> None:
     log = log_of("raise KeyError('a')\n", tmp_path) + log_of("raise ValueError('b')\n", tmp_path)
     assert [e["type"] for e in last_exceptions(log)] == ["ValueError"]

@@ -6,7 +6,7 @@ import typer
 
 from lamplighter.cli.output import as_json, counted, facts, hint, say, size, table, title
 from lamplighter.cli.session import AgentWord, Json, RunNumber, connect, quoted, the_agent, the_run
-from lamplighter.client import Agent, ApiError, Client, Run
+from lamplighter.client import Agent, ApiError, Client
 from lamplighter.client.evidence import Change, Evidence, Frame, RaisedException
 from lamplighter.errors import NotFound
 
@@ -52,10 +52,10 @@ def evidence(
         hint(f"\n`{command} --file {quoted('evidence/' + kept['page'])}` gets the page")
 
 
-def evidence_of(client: Client, run: Run, attempt: int | None = None) -> Evidence | None:
+def evidence_of(client: Client, agent: int, run: int, attempt: int | None = None) -> Evidence | None:
     """The evidence of a run; None when there is none."""
     try:
-        return client.evidence(run["configId"], run["id"], attempt)
+        return client.evidence(agent, run, attempt)
     except ApiError as problem:
         if problem.status == 404:
             return None
@@ -65,7 +65,7 @@ def evidence_of(client: Client, run: Run, attempt: int | None = None) -> Evidenc
 def _of_newest_failure(client: Client, agent: Agent, attempt: int | None) -> Evidence:
     failed = [run for run in client.runs(agent["id"], 1000) if run["status"] == _FAILURE]
     for run in failed:
-        kept = evidence_of(client, run, attempt)
+        kept = evidence_of(client, agent["id"], run["id"], attempt)
         if kept is not None:
             return kept
     if failed:

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from lamplighter.cli.diagnose import diagnose
 from lamplighter.cli.download import download
-from lamplighter.cli.evidence import evidence, evidence_of
+from lamplighter.cli.evidence import evidence
 from lamplighter.cli.follow import follow, wait_for
 from lamplighter.cli.options import RunOptions, takes
 from lamplighter.cli.output import (
@@ -44,6 +45,7 @@ app = typer.Typer()
 app.command()(records)
 app.command()(download)
 app.command()(evidence)
+app.command()(diagnose)
 _FAILURE = 6
 
 
@@ -76,7 +78,7 @@ def start(
             as_json(runs[0] if len(runs) == 1 else runs)
         else:
             for run in runs:
-                _tell_end(client, owner, run)
+                _tell_end(owner, run)
     if any(run["status"] not in SUCCEEDED for run in runs):
         raise typer.Exit(1)
 
@@ -99,7 +101,7 @@ def _tell_started(client: Client, owner: Agent, runs: list[Run], *, json: bool) 
     hint(f"`lamplighter run logs {quoted(owner['name'])} {runs[0]['id']} --follow` shows its log")
 
 
-def _tell_end(client: Client, owner: Agent, run: Run) -> None:
+def _tell_end(owner: Agent, run: Run) -> None:
     message = f": {run['message']}" if run["message"] else ""
     say(f"Run {run['id']} of {owner['name']} ended as {status_name(run['status'])}{message}")
     for warning in run["warnings"]:
@@ -109,14 +111,14 @@ def _tell_end(client: Client, owner: Agent, run: Run) -> None:
     if run["status"] in SUCCEEDED and records:
         hint(f"`lamplighter run records {name} {run['id']}` shows {counted(records, 'record')}")
     elif run["status"] not in SUCCEEDED:
-        _hint_at_reason(client, run)
+        _hint_at_reason(run)
 
 
-def _hint_at_reason(client: Client, run: Run) -> None:
+def _hint_at_reason(run: Run) -> None:
     """Where to look for why a run did not end well."""
     name = quoted(run["configName"])
-    if run["status"] == _FAILURE and evidence_of(client, run) is not None:
-        hint(f"`lamplighter run evidence {name} {run['id']}` shows what explains it")
+    if run["status"] == _FAILURE:
+        hint(f"`lamplighter run diagnose {name} {run['id']}` says why, and what to do about it")
     else:
         hint(f"`lamplighter run logs {name} {run['id']}` shows its log")
 
@@ -174,7 +176,7 @@ def status(agent: AgentWord, run: RunNumber = None, json: Json = False) -> None:
         title(f"{found['configName']} › run {found['id']}")
         facts(_facts(found) + settings_of(client, found))
         if found["status"] == _FAILURE:
-            _hint_at_reason(client, found)
+            _hint_at_reason(found)
 
 
 def _facts(run: Run) -> list[tuple[str, Any]]:

@@ -1,7 +1,8 @@
-"""Analytics: what fires next, and sums over what ran."""
+"""Analytics: what fires next, sums over what ran, and why runs failed."""
 
 from typing import Any, TypedDict
 
+from lamplighter.client.diagnostics import Diagnosis
 from lamplighter.client.sending import AsyncRoutes
 
 
@@ -76,3 +77,13 @@ class AsyncAnalytics(AsyncRoutes):
     async def records_summary(self, **filters: Any) -> RecordsSummary:
         """What runs extracted and exported, today when no range is said; ``agentId`` narrows it."""
         return await self._ask(RecordsSummary, "GET", "/analytics/records/summary", params=filters)
+
+    async def diagnostics(self, agent_id: int, run_id: int, attempt: int | None = None) -> Diagnosis:
+        """Why a run failed, or an earlier attempt of it; ApiError with status 404 when there is no failure."""
+        params = {} if attempt is None else {"attempt": attempt}
+        path = f"/analytics/agents/{agent_id}/runs/{run_id}/diagnostics"
+        return await self._ask(Diagnosis, "GET", path, params=params)
+
+    async def latest_failure(self, agent_id: int) -> Diagnosis:
+        """Why the agent's last run that failed did so; ApiError with status 404 when none has failed."""
+        return await self._ask(Diagnosis, "GET", f"/analytics/agents/{agent_id}/latest-failure")

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from lamplighter.files import AttemptFolder, open_plain
 from lamplighter.model import RecordStatistics, Run
+from lamplighter.runner import visits
 from lamplighter.runner.tracebacks import is_own, last_exceptions, short_name, source_lines
 from lamplighter.runner.verdict import Report
 from lamplighter.store.statistics import MOST_NAMES, GoodRun, numbers_of
@@ -82,16 +83,19 @@ def gather(
     last_good: GoodRun | None,
     now: datetime,
     mask: Callable[[str], str] = str,
+    memory_mb: int | None = None,
 ) -> None:
     """Write the evidence of a failed attempt, whole or not at all.
 
-    It is called while the agent's working folder is still there. ``mask`` takes secrets out of text. Nothing
-    that an agent left behind raises; OSError when the disk is full.
+    It is called while the agent's working folder is still there. ``mask`` takes secrets out of text,
+    ``memory_mb`` is the limit that the agent had. Nothing that an agent left behind raises; OSError when the disk
+    is full.
     """
     report = report_document if isinstance(report_document, dict) else {}
     case = _Case(folder, report, _tail(folder.log), _pages(folder.evidence), _Clip(mask))
     exceptions = _exceptions(case)
     stats = numbers_of(report.get("stats"))
+    page = _page(case, exceptions)
     document = {
         "runId": run.id,
         "attempt": run.attempt,
@@ -101,12 +105,14 @@ def gather(
         "startTime": _iso(run.start_time),
         "endTime": _iso(now),
         "message": case.clip(verdict_message, _LONGEST_TEXT),
-        "exit": _exit(case, exit_text, exceptions, stats),
+        "exit": _exit(case, exit_text, exceptions, stats)
+        | {"memoryLimit": memory_mb and memory_mb * 1024**2},
         "counters": _counters(report, now_statistics),
         "statusCodes": _status_codes(stats, report.get("statuses")),
         "exceptionTypes": _exception_types(case, exceptions, stats),
         "exceptions": exceptions,
-        "page": _page(case, exceptions),
+        "page": page,
+        "web": visits.told(report, stats, _shown(case, page), case.clip),
         "lastLines": _last_lines(case),
         "lastGood": _last_good(last_good),
         "difference": None if last_good is None else _difference(case, now_statistics, stats, last_good),
@@ -150,6 +156,7 @@ def _exit(
         "signal": case.clip(signal_name[1]) if signal_name else None,
         "peakMemory": peak * 1024 if _is_count(peak) else None,
         "outOfMemory": ran_out or bool(stats.get("memusage/limit_reached")),
+        "memoryKills": kills if _is_count(kills := noted.get("memoryKills")) else None,
         "cpuSeconds": cpu if _is_number(cpu) else None,
     }
 
@@ -228,6 +235,14 @@ def _page(case: _Case, exceptions: list[dict[str, Any]]) -> str | None:
     of_exceptions = [e["page"] for e in exceptions if e["page"]]
     kept = [name for name in case.pages if case.clip(name) == name]
     return next(iter(of_exceptions + kept[::-1]), None)
+
+
+def _shown(case: _Case, page: str | None) -> Path | None:
+    """The page that is looked at to see what it is: the one that failed, else the last snapshot."""
+    if page is not None:
+        return case.folder.evidence / page
+    snapshots = _pages(case.folder.snapshots)
+    return case.folder.snapshots / snapshots[-1] if snapshots else None
 
 
 # --- numbers ---

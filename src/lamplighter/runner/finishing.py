@@ -141,6 +141,7 @@ def _explain(attempt: Attempt, result: Result) -> None:
             last_good,
             attempt.shop.clock.now(),
             _mask(attempt).text,
+            attempt.manifest.limits.memory_mb,
         )
     elif verdict.status is not RunStatus.FAILURE:
         remove(attempt.folder.evidence)  # a page that failed on the way to a good end explains nothing

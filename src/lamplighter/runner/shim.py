@@ -140,6 +140,18 @@ def descendants() -> list[int]:
     return found[1:]
 
 
+def memory_kills() -> int | None:
+    """How often the kernel has killed a process for want of memory since the machine started, for limits, too.
+
+    None when the kernel does not tell.
+    """
+    try:
+        lines = read("/proc/vmstat").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith(b"oom_kill ")), None)
+
+
 def prctl(option: int, value: int) -> None:
     """The system call of this name. OSError if it fails."""
     if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
@@ -240,6 +252,7 @@ class Keeper:
 
     def __init__(self, agent: int) -> None:
         self.agent = agent
+        self.memory_kills = memory_kills()
         self.status: int | None = None
         self.ended = 0.0
         self.stopping = False
@@ -297,6 +310,7 @@ class Keeper:
     def ending(self) -> Fields:
         """The content of ``exit.json``. Neither an exit status nor a signal: the agent defied SIGKILL."""
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before, now = self.memory_kills, memory_kills()
         return {
             "exitCode": self.status if self.status is not None and self.status >= 0 else None,
             "signal": -self.status if self.status is not None and self.status < 0 else None,
@@ -305,6 +319,7 @@ class Keeper:
             "maxRssKb": used.ru_maxrss,
             "cpuSeconds": round(used.ru_utime + used.ru_stime, 3),
             "leftovers": len(self.sent_away),
+            "memoryKills": None if before is None or now is None else now - before,
         }
 
 

@@ -20,6 +20,7 @@ _JOINS = (
 _FRAME = re.compile(r' {2}File "([^"]{1,1000})", line ([0-9]{1,9})(?:, in (.*))?')
 _END = re.compile(r"([A-Za-z_][\w.]{0,199})(?:: (.*))?")
 _MARGIN_OF_GROUP = re.compile(r"^ {0,40}[|+] ")
+_UNREADABLE = ("SyntaxError", "IndentationError", "TabError")
 _MOST_TRIES = 20
 _MOST_IN_CHAIN = 5
 _LINES_AROUND = 3
@@ -34,6 +35,9 @@ def last_exceptions(log: str) -> list[dict[str, Any]]:
     """
     lines = [_MARGIN_OF_GROUP.sub("", line.rstrip("\r")) for line in log.split("\n")]
     starts = [number for number, line in enumerate(lines) if line == _HEADER]
+    unread = _unread(lines, starts[-1] if starts else -1)
+    if unread is not None:
+        return [unread]
     for start in starts[: -_MOST_TRIES - 1 : -1]:
         found = _traceback(lines[start + 1 :])
         if found is not None:
@@ -90,6 +94,17 @@ def _traceback(lines: Sequence[str]) -> dict[str, Any] | None:
             return end and {"type": end[1], "message": end[2] or "", "traceback": frames[::-1]}
         elif frames and not frames[-1]["source"]:
             frames[-1]["source"] = [[frames[-1]["line"], line.strip()]]
+    return None
+
+
+def _unread(lines: Sequence[str], after: int) -> dict[str, Any] | None:
+    """A program that Python could not even read: that is told without a header, behind all tracebacks."""
+    places = [n for n, line in enumerate(lines) if n > after and _FRAME.fullmatch(line)]
+    starts = [n for n in places if n == 0 or not lines[n - 1].startswith(("  ", _HEADER))]
+    for start in starts[: -_MOST_TRIES - 1 : -1]:
+        found = _traceback(lines[start:])
+        if found is not None and found["type"] in _UNREADABLE:
+            return found
     return None
 
 

@@ -25,14 +25,19 @@ class FailureEvidence:
         """The evidence of an attempt, or of the newest one; NotFound when there is none."""
         run = self._runs.get(actor, agent_id, run_id)
         number = run.attempt if attempt is None else attempt
-        document = self._document(run, number)
+        document = self.kept(run, number)
         if document is None:
             raise NotFound(self._why_none(run, number))
+        return document
+
+    def kept(self, run: Run, attempt: int) -> dict[str, Any] | None:
+        """The evidence of an attempt with secrets hidden; None when there is none that can be read."""
+        document = self._document(run, attempt)
         mask = self._runs.mask(run)
         try:
-            return _masked(document, mask) if mask else document
-        except RecursionError as problem:
-            raise NotFound(f"the evidence of run {run_id} cannot be read") from problem
+            return _masked(document, mask) if document and mask else document
+        except RecursionError:
+            return None
 
     def _document(self, run: Run, attempt: int) -> dict[str, Any] | None:
         if attempt > run.attempt or (attempt == run.attempt and run.status in _ENDED_WELL):

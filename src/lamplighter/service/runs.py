@@ -219,6 +219,12 @@ class Runs:
             agent_of(c, actor, agent_id)
             return runs.of_agent(c, agent_id, limit, skip), runs.count_of_agent(c, agent_id)
 
+    def latest_failure(self, actor: Actor, agent_id: int) -> Run | None:
+        """The run of an agent that was the last one to fail, None when none did; NotFound."""
+        with self._db.read() as c:
+            agent_of(c, actor, agent_id)
+            return runs.latest_failure(c, agent_id)
+
     def open_log(self, run: Run, attempt: int | None = None) -> BinaryIO | None:
         """The log of an attempt, of the newest one when not said; None when there is none, or none yet."""
         number = run.attempt if attempt is None else attempt

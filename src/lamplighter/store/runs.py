@@ -23,11 +23,12 @@ from lamplighter.model import (
 from lamplighter.store import groups
 from lamplighter.store.database import locked
 from lamplighter.store.schedules import settings_of
-from lamplighter.store.tables import agents, parallel_sets, runs, servers
+from lamplighter.store.tables import FAILED, agents, parallel_sets, runs, servers
 
 _COUNTERS = tuple(f.name for f in fields(Counters))
 _QUEUING = sa.text(f"runs.status = {RunStatus.QUEUING.value}")
 _OPEN = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
+_FAILED = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in FAILED)})")
 _ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
 
 
@@ -282,6 +283,17 @@ def of_agent(c: sa.Connection, agent_id: int, limit: int, skip: int = 0) -> list
     query = _select().where(runs.c.agent_id == agent_id).order_by(runs.c.id.desc())
     query = query.limit(limit).offset(skip)
     return [_run(row) for row in c.execute(query).mappings()]
+
+
+def latest_failure(c: sa.Connection, agent_id: int) -> Run | None:
+    """The run of an agent that ended last of those in Failure, or moved from there to history."""
+    query = (
+        _select()
+        .where(runs.c.agent_id == agent_id, _FAILED)
+        .order_by(runs.c.end_time.desc(), runs.c.id.desc())
+    )
+    row = c.execute(query.limit(1)).mappings().one_or_none()
+    return None if row is None else _run(row)
 
 
 def ids_of_agent(c: sa.Connection, agent_id: int) -> list[int]:

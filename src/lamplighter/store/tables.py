@@ -421,6 +421,10 @@ sa.Index(
     runs.c.export_count,
     runs.c.page_count,
 )
+# What asks for the last failure of an agent reads: an agent may have run well a million times since.
+FAILED = (RunStatus.FAILURE, RunStatus.FAILED)
+_FAILED = sa.text(f"status IN ({', '.join(str(s.value) for s in FAILED)})")
+sa.Index("ix_runs_failed", runs.c.agent_id, runs.c.end_time, sqlite_where=_FAILED, postgresql_where=_FAILED)
 _OPEN = sa.text(f"status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
 sa.Index("ix_runs_open", runs.c.status, sqlite_where=_OPEN, postgresql_where=_OPEN)
 _WAITING = sa.text(f"status = {RunStatus.WAITING.value} AND ready_at IS NOT NULL")

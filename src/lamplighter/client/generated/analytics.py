@@ -3,6 +3,7 @@
 from typing import Any
 
 from lamplighter.client.analytics import RecordsSummary, RunsSummary, UpcomingFire
+from lamplighter.client.diagnostics import Diagnosis
 from lamplighter.client.generated.sending import Routes
 
 
@@ -20,3 +21,13 @@ class Analytics(Routes):
     def records_summary(self, **filters: Any) -> RecordsSummary:
         """What runs extracted and exported, today when no range is said; ``agentId`` narrows it."""
         return self._ask(RecordsSummary, "GET", "/analytics/records/summary", params=filters)
+
+    def diagnostics(self, agent_id: int, run_id: int, attempt: int | None = None) -> Diagnosis:
+        """Why a run failed, or an earlier attempt of it; ApiError with status 404 when there is no failure."""
+        params = {} if attempt is None else {"attempt": attempt}
+        path = f"/analytics/agents/{agent_id}/runs/{run_id}/diagnostics"
+        return self._ask(Diagnosis, "GET", path, params=params)
+
+    def latest_failure(self, agent_id: int) -> Diagnosis:
+        """Why the agent's last run that failed did so; ApiError with status 404 when none has failed."""
+        return self._ask(Diagnosis, "GET", f"/analytics/agents/{agent_id}/latest-failure")

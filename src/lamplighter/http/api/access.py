@@ -17,6 +17,7 @@ from lamplighter.service.agents import Agents
 from lamplighter.service.analytics import Analytics
 from lamplighter.service.audit import AuditLog
 from lamplighter.service.billing import Billing
+from lamplighter.service.diagnostics import Diagnostics
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
@@ -47,6 +48,7 @@ class Services:
     runs: Runs
     evidence: FailureEvidence
     identity: Identity
+    diagnostics: Diagnostics
     keys: Keys
     users: Users
     spaces: Spaces

@@ -20,6 +20,10 @@ class ExitShape(Shape):
     signal: str | None = Field(examples=["SIGKILL"])
     peak_memory: int | None = Field(description="Bytes of the largest process")
     out_of_memory: bool
+    memory_limit: int | None = Field(None, description="Bytes, as limits.memory_mb of the agent says")
+    memory_kills: int | None = Field(
+        None, description="Processes of the machine that the kernel killed for want of memory meanwhile"
+    )
     cpu_seconds: float | None
 
 
@@ -86,6 +90,56 @@ class LastGoodShape(Shape):
     data_count: int
 
 
+class UnansweredShape(Shape):
+    """Requests to a host that got no answer, for one reason."""
+
+    host: str
+    type: str
+    message: str
+    count: int
+
+
+class WallShape(Shape):
+    """Pages of a host that turn robots away."""
+
+    host: str
+    wall: str = Field(examples=["a Cloudflare challenge"])
+    status: int
+    count: int
+
+
+class ProxySumsShape(Shape):
+    """What went through the proxies of the run."""
+
+    used: int
+    requests: int
+    failures: int
+    at_proxy: int = Field(description="Failures of the proxies themselves")
+    errors: list[str]
+
+
+class PageShape(Shape):
+    """What the kept page is, as far as a program can tell."""
+
+    url: str | None
+    status: int | None
+    title: str
+    wall: str | None
+    asks_to_log_in: bool
+    needs_script: bool
+
+
+class WebShape(Shape):
+    """What the web said, as far as the agent reports it."""
+
+    answers: dict[str, dict[str, int]] = Field(description="How often which host answered with which status")
+    failures: list[UnansweredShape]
+    walls: list[WallShape]
+    proxies: ProxySumsShape | None
+    forbidden_by_robots: int
+    page: PageShape | None
+
+
 class EvidenceShape(Shape):
     """What explains why an attempt failed."""
 
@@ -103,6 +157,7 @@ class EvidenceShape(Shape):
     exception_types: dict[str, int] = Field(description="How often which exception was seen")
     exceptions: list[ExceptionShape]
     page: str | None = Field(description="The file of evidence with the page that failed")
+    web: WebShape | None = None
     last_lines: list[str] = Field(description="The end of the log")
     last_good: LastGoodShape | None
     difference: DifferenceShape | None

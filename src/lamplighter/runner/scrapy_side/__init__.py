@@ -1,8 +1,9 @@
 """What runs inside the process of a Scrapy agent; ``runner/scrapy_child.py`` starts it.
 
 The package stands alone: it runs with the Python of the agent's own environment, where nothing of Lamplighter may
-be installed and Scrapy may be any version from 2.13 on. Of Lamplighter it imports only ``agent``, and both
-are found under a name of their own (see ``runner/scrapy_child.py``), so its imports of ours are relative.
+be installed and Scrapy may be any version from 2.13 on. Of Lamplighter it imports only ``agent`` and
+``runner.walls``, and all are found under a name of their own (see ``runner/scrapy_child.py``), so its imports of
+ours are relative.
 
 It behaves like ``scrapy crawl`` for a project (a ``scrapy.cfg`` in the folder), and otherwise finds the
 spider by name in the folder's ``*.py`` files. The project stays as it is: only settings at the priority of

@@ -8,17 +8,6 @@ from typing import Any
 from scrapy.http import Response, TextResponse
 from scrapy.responsetypes import responsetypes
 
-BLOCK_PAGES = (
-    b"Just a moment...</title>",
-    b"Attention Required! | Cloudflare",
-    b"cf-browser-verification",
-    b"Request unsuccessful. Incapsula",
-    b"_Incapsula_Resource",
-    b"px-captcha",
-    b"geo.captcha-delivery.com",
-    b"Pardon Our Interruption",
-)
-
 
 def text_of(response: Response, most: int) -> str | None:
     """About the first ``most`` bytes of the page and a little more, so that it shows; None when it is not text."""
@@ -33,12 +22,6 @@ def text_of(response: Response, most: int) -> str | None:
                 else response.replace(body=response.body[:cut]).text
             )
     return None
-
-
-def looks_blocked(response: Response) -> bool:
-    """Whether a page that claims to be a good one is one of the well-known walls against robots."""
-    beginning = response.body[:20_000]
-    return any(mark in beginning for mark in BLOCK_PAGES)
 
 
 def _decompressed(response: Response, most: int) -> Response:

@@ -7,6 +7,7 @@ from typing import Any
 from scrapy.http import Response
 
 from ...agent import SNAPSHOT_BYTES, exception_entry, page_bytes
+from .answers import Answers
 from .bodies import text_of
 
 PAGE = "failing-page.html"
@@ -23,6 +24,9 @@ class Evidence:
         self._last: BaseException | None = None
         self._has_page = False
         self._page: Response | None = None
+        self._loaded: Response | None = None
+        self._has_one = False  # of any kind
+        self.answers = Answers()
 
     def raised(self, error: BaseException, url: str | None = None, page: Response | None = None) -> None:
         """An exception, and the page on which it happened: the first such page is what failed."""
@@ -45,11 +49,18 @@ class Evidence:
         if self._folder and not self._has_page:
             self._page = page
 
-    def flush(self) -> None:
-        """Write what is not written yet."""
+    def loaded(self, page: Response) -> None:
+        """A page on which nothing is wrong; the last one tells why no record came, if none did."""
+        if self._folder:
+            self._loaded = page
+
+    def flush(self, *, in_vain: bool = False) -> None:
+        """Write what is not written yet. ``in_vain``: it is over, and no record came."""
         if self._page is not None:
-            self._write(self._page)
+            self._has_one = self._write(self._page)
             self._page = None
+        elif in_vain and self._loaded is not None and not self._has_page and not self._has_one:
+            self._write(self._loaded)
 
     def told(self) -> list[dict[str, Any]]:
         """The exceptions in the form of the report, in the order in which they came."""

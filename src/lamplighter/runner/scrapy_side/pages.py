@@ -9,7 +9,8 @@ from twisted.python.failure import Failure
 from scrapy import signals
 
 from ...agent import SNAPSHOT_BYTES, Snapshots, without_passwords
-from .bodies import looks_blocked, text_of
+from .answers import wall_in
+from .bodies import text_of
 from .evidence import Evidence
 from .problems import raised
 
@@ -42,15 +43,22 @@ class Pages:
             return
         if not is_robots(request):  # a site without one is nothing special
             self._evidence.failed(response)
+            wall = wall_in(response)
+            if wall:
+                self._evidence.answers.walled(wall, response, request)
         self._keep(response, request, "error", f"{_named(request)} answered {response.status}")
 
     def _received(self, response: Response, request: Request) -> None:
-        if self._snapshots is None or response.status >= 400 or is_robots(request):
+        if response.status >= 400 or is_robots(request):
             return
         told = f"{_named(request)} answered {response.status}"
-        if looks_blocked(response):
-            self._keep(response, request, "error", f"{told} with what looks like a wall against robots")
+        wall = wall_in(response)
+        if wall:
+            self._evidence.failed(response)
+            self._evidence.answers.walled(wall, response, request)
+            self._keep(response, request, "error", f"{told} with {wall}")
         else:
+            self._evidence.loaded(response)
             self._keep(response, request, "first", told)
 
     def _spider_error(self, failure: Failure, response: Response | Failure | None) -> None:

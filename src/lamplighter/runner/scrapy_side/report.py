@@ -62,7 +62,7 @@ class Report:
     def write(self, final: bool = False) -> None:
         """Replace the report in one step: a reader sees the old one or the new one."""
         content = self._content(final)
-        self._evidence.flush()
+        self._evidence.flush(in_vain=final and not self._records.count)
         if not self._path:
             return
         try:
@@ -83,6 +83,7 @@ class Report:
             "counts": self._counts(stats),
             "stats": {str(key): json_safe(value) for key, value in sorted(stats.items())},
             "statuses": dict(sum((crawl.statuses for crawl in self.crawls), Counter[str]())),
+            **self._evidence.answers.told(),
             "exceptions": self._evidence.told(),
             "proxies": self.proxies.told() if self.proxies else [],
         }

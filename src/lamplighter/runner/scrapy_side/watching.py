@@ -75,7 +75,11 @@ class DownloadLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if error is None or not str(record.msg).startswith("Error downloading") or self._is_known(error):
+        if error is None or not str(record.msg).startswith("Error downloading"):
+            return
+        request = record.args.get("request") if isinstance(record.args, dict) else None
+        self._evidence.answers.failed(error, request if isinstance(request, Request) else None)
+        if self._is_known(error):
             return
         self.errors.add(describe(error))
         self._evidence.raised(error)
@@ -86,6 +90,7 @@ class Crawl:
 
     def __init__(self, records: Records, evidence: Evidence) -> None:
         self._records = records
+        self._answers = evidence.answers
         self._downloads = DownloadLog(evidence, self._is_counted)
         self._crawler: Crawler | None = None
         self._last_stats: dict[str, Any] = {}
@@ -144,7 +149,10 @@ class Crawl:
 
     def _response_downloaded(self, response: Response, request: Request) -> None:
         self.statuses[str(response.status)] += 1
-        if response.status >= 400 and not is_robots(request):
+        if is_robots(request):
+            return
+        self._answers.answered(response, request)
+        if response.status >= 400:
             self._bad_answers[response.status] += 1
 
     def _request_sent(self) -> None:
