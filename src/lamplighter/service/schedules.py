@@ -94,6 +94,7 @@ class Schedules:
                 problem=None,
                 created=now,
                 updated=now,
+                is_shadow=request.is_shadow is True,
             )
             schedule = replace(schedule, id=schedules.insert(c, schedule, TZDATA_VERSION))
             if enabled:  # jitter depends on the id, so the next fire is known only now
@@ -123,6 +124,7 @@ class Schedules:
                 input_parameters=request.input_parameters or old.input_parameters,
                 local_schedule=local,
                 updated=now,
+                is_shadow=old.is_shadow if request.is_shadow is None else request.is_shadow,
             )
             new = _with_next(c, old, new, agent, now)
             schedules.update(c, new, TZDATA_VERSION)
@@ -268,7 +270,9 @@ def _schedule_or_404(c: sa.Connection, agent_id: int, schedule_id: int) -> Sched
 def _with_next(c: sa.Connection, old: Schedule, new: Schedule, agent: Agent, now: datetime) -> Schedule:
     """``new`` with its next due time, after what ``old`` still owed was settled."""
     moved = any(getattr(old.timing, n) != getattr(new.timing, n) for n in _MOVES_DUE_TIMES)
-    if new.is_enabled and old.is_enabled and not moved and old.problem is None:
+    # What came due in shadow stays there, and what came due before it does not vanish in it.
+    is_same = not moved and new.is_shadow is old.is_shadow
+    if new.is_enabled and old.is_enabled and is_same and old.problem is None:
         return new
     what = "edited" if new.is_enabled else "disabled"
     until = _settle(c, old, agent, now, what, fire_if_on_time=new.is_enabled)
