@@ -38,6 +38,7 @@ from lamplighter.service.agents import Agents
 from lamplighter.service.analytics import Analytics
 from lamplighter.service.audit import AuditLog
 from lamplighter.service.billing import Billing
+from lamplighter.service.comparisons import Comparisons
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
 from lamplighter.service.health import Health
@@ -121,6 +122,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     services = Services(
         agents=Agents(db, clock, files),
         schedules=Schedules(db, clock, wake_all),
+        comparisons=Comparisons(db, clock),
         webhooks=Webhooks(db, clock, vault, signer, pool.wake),
         runs=runs,
         evidence=FailureEvidence(runs, files),

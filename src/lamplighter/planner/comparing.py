@@ -56,7 +56,9 @@ def _best_pairs(
     """
     one_pair = (2 * tolerance // _MILLISECOND + 1) * (min(len(mine), len(other)) + 1)
     best = [0]
-    windows: list[tuple[int, bytearray]] = []  # for each of ours: where its window begins, and what was best in it
+    windows: list[
+        tuple[int, bytearray]
+    ] = []  # for each of ours: where its window begins, and what was best in it
     first = 0
     for time in mine:
         while first < len(other) and other[first] < time - tolerance:

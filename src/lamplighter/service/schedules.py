@@ -69,7 +69,7 @@ class Schedules:
         """One schedule; NotFound."""
         with self._db.read() as c:
             agent_of(c, actor, agent_id)
-            return _schedule_or_404(c, agent_id, schedule_id)
+            return schedule_or_404(c, agent_id, schedule_id)
 
     def create(self, actor: Actor, agent_id: int, request: ScheduleRequest) -> Schedule:
         """Add a schedule to an agent; InvalidInput names every field that is wrong."""
@@ -110,7 +110,7 @@ class Schedules:
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            old = _schedule_or_404(c, agent_id, schedule_id)
+            old = schedule_or_404(c, agent_id, schedule_id)
             name, timing = _checked(c, agent, request, old, now)
             local = request.local_schedule
             if local is None or local == local_schedule(old):
@@ -141,7 +141,7 @@ class Schedules:
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            old = _schedule_or_404(c, agent_id, schedule_id)
+            old = schedule_or_404(c, agent_id, schedule_id)
             if old.is_enabled is on:
                 return
             if on:
@@ -156,7 +156,7 @@ class Schedules:
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            schedule = _schedule_or_404(c, agent_id, schedule_id)
+            schedule = schedule_or_404(c, agent_id, schedule_id)
             _settle(c, schedule, agent, now, "deleted", fire_if_on_time=False)
             schedules.delete(c, schedule_id, now)
             _note(c, actor, now, "schedule.delete", agent, schedule, {})
@@ -165,7 +165,7 @@ class Schedules:
         """Start the agent with the schedule's settings, outside its cadence; returns the set's id."""
         with self._db.write() as c:
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            schedule = _schedule_or_404(c, agent_id, schedule_id)
+            schedule = schedule_or_404(c, agent_id, schedule_id)
             refuse_archived(agent)
             check_input(c, agent, schedule.input_parameters)
             start = launch.Launch(
@@ -198,7 +198,7 @@ class Schedules:
         """Rows of the fire ledger, newest first: each due time and what became of it; and how many there are."""
         with self._db.read() as c:
             agent_of(c, actor, agent_id)
-            _schedule_or_404(c, agent_id, schedule_id)
+            schedule_or_404(c, agent_id, schedule_id)
             found = fires.of_schedule(c, schedule_id, skip=skip, limit=limit, since=since, until=until)
             return found, fires.count_of_schedule(c, schedule_id, since=since, until=until)
 
@@ -260,7 +260,8 @@ def _planned(timing: Timing, due: datetime) -> PlannedFire:
     return PlannedFire(due, planner.local(due, timing.timezone), note)
 
 
-def _schedule_or_404(c: sa.Connection, agent_id: int, schedule_id: int) -> Schedule:
+def schedule_or_404(c: sa.Connection, agent_id: int, schedule_id: int) -> Schedule:
+    """The agent's schedule; NotFound."""
     schedule = schedules.get(c, agent_id, schedule_id)
     if schedule is None:
         raise NotFound(f"agent {agent_id} has no schedule {schedule_id}")

@@ -81,7 +81,9 @@ class ScheduleShape(Shape):
     start_time: Time | None
     schedule_type: int
     is_enabled: bool
-    is_shadow: bool = Field(description="Its due times are decided and kept in the ledger, but nothing is run")
+    is_shadow: bool = Field(
+        description="Its due times are decided and kept in the ledger, but nothing is run"
+    )
     run_every_count: int | None
     run_every_period: int | None
     input_parameters: str | None
