@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ def best(ours: Sequence[int], theirs: Sequence[int], tolerance: int) -> tuple[in
     """The most pairs and the least sum of differences, by trying all ways in which pairs do not cross."""
     mine, other = sorted(ours), sorted(theirs)
 
-    @lru_cache(maxsize=None)
+    @cache
     def found(i: int, j: int) -> tuple[int, int]:
         if i == len(mine) or j == len(other):
             return 0, 0

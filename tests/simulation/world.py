@@ -45,7 +45,7 @@ class SimulatedCrash(BaseException):
 
 @dataclass(slots=True)
 class Epoch:
-    """From ``begin`` until ``end`` (None: to the last) a schedule had this timing, was enabled, and in shadow or not."""
+    """From ``begin`` until ``end`` (None: to the last) a schedule had this timing, enabled, in shadow or not."""
 
     timing: Timing
     is_shadow: bool

@@ -98,7 +98,7 @@ class ComparisonShape(Shape):
             {
                 "theirTime": "2026-03-02T20:00:02Z",
                 "localTime": "2026-03-02T21:00:02+01:00",
-                "reason": None,
+                "reason": "skipped: missed, and outside the catch-up window",
             }
         ],
     )

@@ -15,7 +15,9 @@ _SHADOW = "CASE WHEN is_shadow THEN outcome IN ('shadow', 'merged', 'skipped') E
 
 def upgrade() -> None:
     for table in ("schedules", "fires"):
-        column = sa.Column("is_shadow", sa.Boolean(), server_default=sa.false(), nullable=False)
+        column: sa.Column[bool] = sa.Column(
+            "is_shadow", sa.Boolean(), server_default=sa.false(), nullable=False
+        )
         op.add_column(table, column)
     if op.get_bind().dialect.name == "sqlite":
         _rewrite_checks(
