@@ -92,8 +92,6 @@ def _period(
     """From when to when: what was said, else the times given with the tolerance around them."""
     begin = request.start_date or (min(request.times) - tolerance if request.times else created)
     end = request.end_date or (max(request.times) + tolerance if request.times else now)
-    if request.start_date and request.end_date and begin > end:
-        raise InvalidInput.of("endDate", "must not lie before startDate")
     begin, end = max(begin, created), min(end, now)
     return begin, max(begin, end)
 
