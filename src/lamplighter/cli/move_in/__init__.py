@@ -1,3 +1,4 @@
-"""Moving in: what other systems have (``crontab``, ``scrapy_project``, ``sequentum``) becomes ``wanted`` values, which
-``carrying`` brings to the server; and the times at which they ran (``old_times``), for comparing.
+"""Moving in: what other systems have becomes ``wanted`` values, which ``carrying`` brings to the server.
+
+``crontab``, ``scrapy_project`` and ``sequentum`` read what there is; ``old_times`` reads when it ran, for comparing.
 """

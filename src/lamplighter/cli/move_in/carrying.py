@@ -1,8 +1,8 @@
 """Bringing to the server what was found elsewhere: what is new is made, what has changed is changed, once each.
 
-Agents are known again by their names and schedules by theirs. Whether a version of an agent came from an import is in
-its comment, with a fingerprint of its files: so the same files are not saved twice, and what people have saved since is
-not replaced.
+Agents are known again by their names and schedules by theirs. Whether a version of an agent came from an import
+is in its comment, with a fingerprint of its files: so the same files are not saved twice, and what people have
+saved since is not replaced.
 """
 
 import io
@@ -19,6 +19,7 @@ from lamplighter.client import Agent, ApiError, Client, Schedule
 from lamplighter.errors import InvalidInput
 
 _COMMENT = "imported from "
+_AS_IT_WAS = "as it was"
 _REFUSALS = (400, 409, 413, 422)
 _RUN_EVERY = 2
 
@@ -56,17 +57,25 @@ class Carrier:
     def _agent(self, wanted: WantedAgent) -> list[Row]:
         known = self._known(wanted.name)
         try:
-            saved, outcome, is_stand_in = self._saved(wanted, known)
+            if known is None:
+                saved, outcome = self._create(wanted)
+            elif wanted.is_stand_in:
+                saved, outcome = known, _AS_IT_WAS
+            else:
+                saved, outcome = self._save(wanted, known)
         except ApiError as problem:
             self._refused(wanted.name, problem)
             return []
         if outcome is None:
             return []
+        is_missing = wanted.is_stand_in and (known is None or self._has_these_files(wanted, known))
         agent_id = None if saved is None else saved["id"]
         rows = [Row(wanted.name, agent_id, None, None, outcome)]
         there = {} if saved is None else self._schedules(saved["id"])
         for schedule in wanted.schedules:
-            row = self._schedule(wanted, saved, schedule, there.get(schedule.name), is_stand_in=is_stand_in)
+            row = self._schedule(
+                wanted, saved, schedule, there.get(schedule.name), is_shadow=self.is_shadow or is_missing
+            )
             rows += [] if row is None else [row]
         gone = sorted(there.keys() - {schedule.name for schedule in wanted.schedules})
         if gone and wanted.schedules:
@@ -82,39 +91,44 @@ class Carrier:
             raise InvalidInput.of("--space", f"is needed: there is an agent {name} in {where}")
         return same[0] if same else None
 
-    def _saved(self, wanted: WantedAgent, known: Agent | None) -> tuple[Agent | None, str | None, bool]:
-        """The agent as it then is, what became of it, and whether its program is still missing.
+    def _create(self, wanted: WantedAgent) -> tuple[Agent | None, str]:
+        if self.is_rehearsal:
+            return None, "new"
+        fields = {"name": wanted.name, "comments": self._comment(wanted)} | keep_said(
+            description=wanted.description,
+            startUrl=wanted.start_url,
+            spaceId=None if self.space_id is None else str(self.space_id),
+        )
+        made = self.client.create_agent(_zip(wanted.files), fields)
+        return made, f"new, id {made['id']}"
 
-        The outcome is None when an agent that has nothing to do with the import has the name.
-        """
-        comment = f"{_COMMENT}{self.found.source} ({wanted.fingerprint()})"
-        if known is None:
-            if self.is_rehearsal:
-                return None, "new", wanted.is_stand_in
-            fields = {"name": wanted.name, "comments": comment} | keep_said(
-                description=wanted.description,
-                startUrl=wanted.start_url,
-                spaceId=None if self.space_id is None else str(self.space_id),
-            )
-            made = self.client.create_agent(_zip(wanted.files), fields)
-            return made, f"new, id {made['id']}", wanted.is_stand_in
-        comments = [version["comments"] or "" for version in self.client.versions(known["id"])]
-        is_ours = comments[0].startswith(_COMMENT)
-        if wanted.is_stand_in:
-            return known, "as it was", is_ours
+    def _save(self, wanted: WantedAgent, known: Agent) -> tuple[Agent, str | None]:
+        """The agent with the files that are wanted; without an outcome when it is another one of this name."""
+        comments = self._comments(known)
         if not any(one.startswith(_COMMENT) for one in comments):
             what = "an agent of this name is here and was not imported: nothing was done; see --space"
             self.found.lost(wanted.name, what)
-            return known, None, False
-        if not is_ours:
+            return known, None
+        if not comments[0].startswith(_COMMENT):
             self.found.look_at(wanted.name, "was saved by somebody since the import: its files stay")
-            return known, "as it was", False
-        if comments[0].endswith(f"({wanted.fingerprint()})"):
-            return known, "as it was", False
+            return known, _AS_IT_WAS
+        if self._has_these_files(wanted, known):
+            return known, _AS_IT_WAS
         if self.is_rehearsal:
-            return known, "changed", False
-        made = self.client.save_agent(known["id"], _zip(wanted.files), {"comments": comment})
-        return made, f"version {made['version']}", False
+            return known, "changed"
+        made = self.client.save_agent(known["id"], _zip(wanted.files), {"comments": self._comment(wanted)})
+        return made, f"version {made['version']}"
+
+    def _comment(self, wanted: WantedAgent) -> str:
+        return f"{_COMMENT}{self.found.source} ({wanted.fingerprint()})"
+
+    def _comments(self, agent: Agent) -> list[str]:
+        """Those of the agent's versions, newest first."""
+        return [version["comments"] or "" for version in self.client.versions(agent["id"])]
+
+    def _has_these_files(self, wanted: WantedAgent, agent: Agent) -> bool:
+        newest = self._comments(agent)[0]
+        return newest.startswith(_COMMENT) and newest.endswith(f"({wanted.fingerprint()})")
 
     # --- schedules ---
 
@@ -128,14 +142,13 @@ class Carrier:
         schedule: WantedSchedule,
         there: Schedule | None,
         *,
-        is_stand_in: bool,
+        is_shadow: bool,
     ) -> Row | None:
         where = f"{wanted.name} › {schedule.name}"
-        is_shadow = self.is_shadow or is_stand_in
         body = {"name": schedule.name, **schedule.body}
         try:
             if there is not None and _is_same(schedule.body, there):
-                return _row(wanted, there, "as it was")
+                return _row(wanted, there, _AS_IT_WAS)
             if self.is_rehearsal or agent is None:
                 return self._rehearsed(wanted, body, there, is_shadow=is_shadow)
             if there is None:

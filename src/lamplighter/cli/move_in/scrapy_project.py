@@ -26,7 +26,7 @@ def read_project(
     """The agents of a project's spiders: of those that are named, else of all that Scrapy lists.
 
     ``python`` is the one that has the project's requirements; when not said, that of its own ``.venv`` or ours.
-    ``when`` becomes a schedule of each. InvalidInput when the folder is no project, or its spiders cannot be listed.
+    ``when`` becomes a schedule of each. InvalidInput when the folder is no project, or cannot be listed.
     """
     config = _config(folder)
     found = Found(f"Scrapy project {folder.resolve().name}")
@@ -42,8 +42,10 @@ def read_project(
         found.agents.append(WantedAgent(name, {**files, "agent.toml": own}, schedules=list(schedules)))
     _tell_of_config(config, found)
     if when is None:
-        what = "keeps no times: give each spider its own with `lamplighter schedule add`, or all the same with --cron"
-        found.look_at("Scrapyd", what)
+        found.look_at(
+            "Scrapyd",
+            "keeps no times: give a spider its own with `lamplighter schedule add`, or all the same with --cron",
+        )
     return found
 
 
