@@ -56,6 +56,8 @@ class Carrier:
 
     def _agent(self, wanted: WantedAgent) -> list[Row]:
         known = self._known(wanted.name)
+        saved: Agent | None
+        outcome: str | None
         try:
             if known is None:
                 saved, outcome = self._create(wanted)
