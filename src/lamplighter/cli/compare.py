@@ -1,4 +1,4 @@
-"""``lamplighter schedule compare``: the ledger of a schedule beside the times at which another system ran the job."""
+"""``lamplighter schedule compare``: a schedule's ledger beside the times at which another system ran the job."""
 
 import sys
 from pathlib import Path
@@ -109,16 +109,19 @@ def _show(compared: Comparison, s: Schedule) -> None:
         return shown_moment(read(text), zone, seconds=True)
 
     same, ours, theirs = compared["both"], compared["onlyOurs"], compared["onlyTheirs"]
-    rows = [
-        *([at(one["dueTime"]), "only ours", one["reason"]] for one in ours),
-        *([at(one["theirTime"]), "only theirs", one["reason"] or "no due time of ours"] for one in theirs),
-    ]
-    if rows:
-        table(["TIME", "WHOSE", "REASON"], sorted(rows), wraps=["REASON"])
-    say(
-        f"{counted(len(same), 'time')} the same{_apart(compared)}, {len(ours)} only ours, {len(theirs)} only theirs,"
-        f" from {at(compared['startDate'])} to {at(compared['endDate'])}"
+    rows = sorted(
+        [
+            *((one["dueTime"], "only ours", one["reason"]) for one in ours),
+            *((one["theirTime"], "only theirs", one["reason"] or "no due time of ours") for one in theirs),
+        ],
+        key=lambda row: read(row[0]),
     )
+    if rows:
+        cells = [[at(time), whose, reason] for time, whose, reason in rows]
+        table(["TIME", "WHOSE", "REASON"], cells, wraps=["REASON"])
+    period = f"from {at(compared['startDate'])} to {at(compared['endDate'])}"
+    both = f"{counted(len(same), 'time')} the same{_apart(compared)}"
+    say(f"{both}, {len(ours)} only ours, {len(theirs)} only theirs, {period}")
     if compared["outside"]:
         many = counted(compared["outside"], "time")
         hint(f"{many} of theirs lie outside of what the ledger has of this period, and do not count.")

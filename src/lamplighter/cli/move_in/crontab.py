@@ -71,7 +71,7 @@ def read_crontab(text: str, *, source: str, timezone: str, has_users: bool) -> F
         agent.schedules.append(WantedSchedule(name, body))
     found.agents = list(agents.values())
     _name_apart(found.agents)
-    _tell_of_mail(jobs, found)
+    _tell_of_variables(jobs, found)
     return found
 
 
@@ -221,13 +221,6 @@ def _tell_of_differences(job: Job, found: Found) -> None:
         found.look_at(job.where, f"ran as {job.user}; here it runs as the user of the server")
     if "TZ" in variables:
         found.look_at(job.where, f"TZ={variables['TZ']} is for the command only, not for the times")
-    secret = [name for name in variables if _MAY_BE_SECRET.search(name)]
-    if secret:
-        found.look_at(
-            job.where,
-            f"{', '.join(secret)} stands in command.sh as it is: a secret is safer there"
-            " (`lamplighter secret set`)",
-        )
     spider = _SPIDER.search(job.command)
     if spider:
         found.look_at(
@@ -243,9 +236,11 @@ def _tell_of_differences(job: Job, found: Found) -> None:
         )
 
 
-def _tell_of_mail(jobs: list[Job], found: Found) -> None:
-    """Cron mails what commands print."""
-    told = {to for job in jobs if (to := job.variables.get("MAILTO"))}
-    for to in sorted(told):
+def _tell_of_variables(jobs: list[Job], found: Found) -> None:
+    """Cron mails what commands print; and what is in a script is not sealed."""
+    for to in sorted({to for job in jobs if (to := job.variables.get("MAILTO"))}):
         what = f"mail to {to} of what commands print: `lamplighter notify add` tells of failures instead"
         found.lost("MAILTO", what)
+    for name in sorted({name for job in jobs for name in job.variables if _MAY_BE_SECRET.search(name)}):
+        what = "stands in command.sh as it is: a secret is safer there (`lamplighter secret set`)"
+        found.look_at(name, what)
