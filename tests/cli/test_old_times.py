@@ -52,7 +52,7 @@ def test_lines_of_the_journal_have_their_offset() -> None:
 
 def test_which_command_is_meant_must_be_clear() -> None:
     with pytest.raises(
-        InvalidInput, match="which command is meant; those there are: /opt/backup.sh; cd /srv"
+        InvalidInput, match=r"which command is meant; those there are: /opt/backup\.sh; cd /srv"
     ):
         read(SYSLOG)
     with pytest.raises(InvalidInput, match="no line of cron has 'x y z'"):
@@ -78,9 +78,7 @@ def test_an_hour_that_exists_twice_is_read_in_the_order_of_the_lines() -> None:
     assert [text[11:16] for text in found] == ["00:00", "00:30", "01:00", "01:30", "02:00"]
 
 
-instants = st.datetimes(datetime(2024, 1, 1), datetime(2026, 3, 10)).map(
-    lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
-)
+instants = st.integers(1_700_000_000, 1_770_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 
 
 @given(st.lists(instants, max_size=10))
@@ -89,7 +87,7 @@ def test_times_with_an_offset_come_out_as_they_are(times: list[datetime]) -> Non
     assert [datetime.fromisoformat(one) for one in read(text)] == times
 
 
-@given(st.integers(0, 364 * 86_400))
+@given(st.integers(0, 363 * 86_400))
 def test_lines_of_cron_of_a_year_are_read_as_they_were_written(ago: int) -> None:
     time = NOW - timedelta(seconds=ago)
     line = f"{time:%b} {time.day:>2} {time:%H:%M:%S} host CRON[1]: (root) CMD (x)"

@@ -1,6 +1,7 @@
 """When another system ran a job, from a text: one time a line, or the lines of cron in a log of the system."""
 
 import re
+from calendar import isleap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -81,7 +82,7 @@ def _time(line: str, zone: tzinfo, now: datetime, before: datetime | None) -> tu
     rest = line[match.end() :].strip()
     # The year is not in the line: it is the last one in which the day is not in the future.
     for year in range(now.year + 1, now.year - 5, -1):
-        if (month, day) == (2, 29) and not _has_leap_day(year):
+        if (month, day) == (2, 29) and not isleap(year):
             continue
         time = _instant(datetime(year, month, day, *clock), zone, before)  # noqa: DTZ001 - the zone is set there
         if time <= now + _A_DAY:
@@ -96,7 +97,3 @@ def _instant(wall: datetime, zone: tzinfo, before: datetime | None) -> datetime:
     first = wall.replace(tzinfo=zone).astimezone(UTC)
     second = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
     return second if before is not None and first < before <= second else first
-
-
-def _has_leap_day(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
