@@ -139,8 +139,20 @@ def test_without_a_period_it_is_that_of_their_times_as_far_as_the_schedule_goes_
     schedule = scene.schedule()
     scene.minutes(10)
     found = scene.compare(schedule, [at(1), at(12), at(13)])
-    assert (found.begin, found.end, found.outside) == (at(10), at(14), 1)
-    assert found.found.only_ours == (at(11), at(14))
+    assert (found.begin, found.end, found.outside) == (at(10), at(13), 1)
+    assert found.found.only_ours == (at(11),)
+
+
+def test_a_time_just_outside_of_the_period_may_be_the_same_as_one_inside(scene: Scene) -> None:
+    schedule = scene.schedule()
+    scene.minutes(10)
+    found = scene.compare(schedule, [at(3, 1), at(9, 1)], startDate=at(3), endDate=at(9), toleranceSeconds=5)
+    assert found.found.only_ours == tuple(at(n) for n in range(4, 9))
+    assert len(found.found.both) == 2
+    found = scene.compare(
+        schedule, [at(3, 1), at(9, 1)], startDate=at(3, 1), endDate=at(9, 1), toleranceSeconds=5
+    )
+    assert len(found.found.both) == 2
 
 
 def test_a_period_may_be_said(scene: Scene) -> None:
@@ -149,7 +161,8 @@ def test_a_period_may_be_said(scene: Scene) -> None:
     found = scene.compare(schedule, [at(4)], startDate=at(3), endDate=at(5))
     assert found.found.only_ours == (at(3), at(5))
     assert scene.compare(schedule, [], startDate=at(9)).found.only_ours == (at(9), at(10))
-    assert scene.compare(schedule, [at(4)], startDate=at(6), endDate=at(5)).found.only_ours == ()
+    with pytest.raises(InvalidInput, match="must not lie before startDate"):
+        scene.compare(schedule, [at(4)], startDate=at(6), endDate=at(5))
 
 
 def test_a_due_time_that_was_missed_is_the_reason_for_a_time_of_theirs(scene: Scene) -> None:
@@ -166,7 +179,9 @@ def test_a_ledger_of_too_many_rows_wants_a_period(scene: Scene, monkeypatch: pyt
     monkeypatch.setattr("lamplighter.service.comparisons.MOST_TIMES", 5)
     schedule = scene.schedule()
     scene.minutes(6)
-    with pytest.raises(InvalidInput, match="more than 5 rows from 2026-01-05T12:00:00Z to .* shorter period"):
+    with pytest.raises(
+        InvalidInput, match=r"more than 5 rows from 2026-01-05T12:00:00Z to .* shorter period"
+    ):
         scene.compare(schedule, [])
     assert len(scene.compare(schedule, [], startDate=at(4)).found.only_ours) == 3
 

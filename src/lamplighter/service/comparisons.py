@@ -70,30 +70,41 @@ class Comparisons:
         with self._db.read() as c:
             agent_of(c, actor, agent_id)
             schedule = schedule_or_404(c, agent_id, schedule_id)
-            begin, end = _period(request, schedule.created, self._clock.now(), tolerance)
-            rows = _rows(c, schedule_id, begin, end)
+            begin, end = _period(request, schedule.created, self._clock.now())
+            # What lies around the period may be the same as something in it.
+            rows = _rows(c, schedule_id, begin - tolerance, end + tolerance)
         ran = {row.due: row for row in rows if row.outcome not in _NOT_RUN}
-        theirs = [time for time in request.times if begin <= time <= end]
+        theirs = [time for time in request.times if begin - tolerance <= time <= end + tolerance]
+        found = _within(planner.compare(list(ran), theirs, tolerance), begin, end)
         return Compared(
             begin=begin,
             end=end,
             tolerance=tolerance,
-            outside=len(request.times) - len(theirs),
-            found=planner.compare(list(ran), theirs, tolerance),
+            outside=len(request.times) - len(found.both) - len(found.only_theirs),
+            found=found,
             rows=ran,
             missed=[row for row in rows if row.outcome in _NOT_RUN],
             timezone=schedule.timing.timezone,
         )
 
 
-def _period(
-    request: CompareRequest, created: datetime, now: datetime, tolerance: timedelta
-) -> tuple[datetime, datetime]:
-    """From when to when: what was said, else the times given with the tolerance around them."""
-    begin = request.start_date or (min(request.times) - tolerance if request.times else created)
-    end = request.end_date or (max(request.times) + tolerance if request.times else now)
+def _period(request: CompareRequest, created: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """From when to when: what was said, else from the first to the last of the times, within what we know."""
+    if request.start_date and request.end_date and request.start_date > request.end_date:
+        raise InvalidInput.of("endDate", "must not lie before startDate")
+    begin = request.start_date or min(request.times, default=created)
+    end = request.end_date or max(request.times, default=now)
     begin, end = max(begin, created), min(end, now)
     return begin, max(begin, end)
+
+
+def _within(found: Comparison, begin: datetime, end: datetime) -> Comparison:
+    """What lies in the period, with one of its times at least."""
+    return Comparison(
+        tuple(pair for pair in found.both if begin <= pair.ours <= end or begin <= pair.theirs <= end),
+        tuple(time for time in found.only_ours if begin <= time <= end),
+        tuple(time for time in found.only_theirs if begin <= time <= end),
+    )
 
 
 def _rows(c: sa.Connection, schedule_id: int, begin: datetime, end: datetime) -> list[Fire]:
