@@ -72,7 +72,7 @@ class Comparisons:
             schedule = schedule_or_404(c, agent_id, schedule_id)
             begin, end = _period(request, schedule.created, self._clock.now())
             # What lies around the period may be the same as something in it.
-            rows = _rows(c, schedule_id, begin - tolerance, end + tolerance)
+            rows = _rows(c, schedule_id, begin, end, tolerance)
         ran = {row.due: row for row in rows if row.outcome not in _NOT_RUN}
         theirs = [time for time in request.times if begin - tolerance <= time <= end + tolerance]
         found = _within(planner.compare(list(ran), theirs, tolerance), begin, end)
@@ -107,8 +107,10 @@ def _within(found: Comparison, begin: datetime, end: datetime) -> Comparison:
     )
 
 
-def _rows(c: sa.Connection, schedule_id: int, begin: datetime, end: datetime) -> list[Fire]:
-    rows = fires.between(c, schedule_id, begin, end, MOST_TIMES + 1)
+def _rows(
+    c: sa.Connection, schedule_id: int, begin: datetime, end: datetime, around: timedelta
+) -> list[Fire]:
+    rows = fires.between(c, schedule_id, begin - around, end + around, MOST_TIMES + 1)
     if len(rows) > MOST_TIMES:
         raise InvalidInput.of(
             "startDate",
