@@ -1,6 +1,5 @@
 """Schedules in shadow: everything is decided and written down, nothing is run; and what is compared with it."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,7 +58,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(db: Database, clock: VirtualClock) -> Iterator[Scene]:
+def scene(db: Database, clock: VirtualClock) -> Scene:
     return Scene(db, clock)
 
 

@@ -1,6 +1,7 @@
 """A Scrapy project, as Scrapyd runs it: every spider becomes an agent with the project's files."""
 
 import configparser
+import json
 import re
 import subprocess
 import sys
@@ -14,10 +15,14 @@ from lamplighter.errors import InvalidInput
 
 _PATIENCE = 120  # seconds in which Scrapy has listed the spiders
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][^#]*", re.ASCII)
-_LIST = (
-    "from scrapy.utils.project import get_project_settings as s; from scrapy.spiderloader import SpiderLoader as L;"
-    " print(*sorted(L.from_settings(s()).list()), sep='\\n')"
-)
+_LIST = """
+import json
+from scrapy.spiderloader import SpiderLoader
+from scrapy.utils.project import get_project_settings
+names = SpiderLoader.from_settings(get_project_settings()).list()
+print()
+print(json.dumps(sorted(names)))
+"""
 
 
 def read_project(
@@ -80,8 +85,9 @@ def _listed(folder: Path, python: Path | None) -> list[str]:
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise InvalidInput.of("--python", f"the spiders cannot be listed: {problem}; {remedy}") from problem
-    names = done.stdout.split()
-    if done.returncode or not names:
+    # The project may print what it likes while it is imported; the last line is ours.
+    names: list[str] = [] if done.returncode else json.loads(done.stdout.splitlines()[-1])
+    if not names:
         last = (done.stderr.strip().splitlines() or ["there are none"])[-1]
         raise InvalidInput.of("DIR", f"the spiders cannot be listed by {chosen}: {last}; {remedy}")
     return names
