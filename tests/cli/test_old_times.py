@@ -47,7 +47,7 @@ def test_a_line_without_a_year_is_of_the_last_one_that_is_not_to_come() -> None:
 
 
 def test_lines_of_the_journal_have_their_offset() -> None:
-    assert read(JOURNAL) == ["2026-03-09T08:00:01.000Z", "2026-03-09T08:30:01.000Z"]
+    assert read(JOURNAL) == ["2026-03-09T08:00:01.000Z", "2026-03-09T08:30:01.123Z"]
 
 
 def test_which_command_is_meant_must_be_clear() -> None:

@@ -131,7 +131,7 @@ def _show(compared: Comparison, s: Schedule) -> None:
 
 def _apart(compared: Comparison) -> str:
     """How far apart the times are that are the same."""
-    seconds = [one["differenceSeconds"] for one in compared["both"]]
+    seconds = [round(one["differenceSeconds"], 1) for one in compared["both"]]
     if not seconds:
         return ""
     return f" (theirs {min(seconds):+g} to {max(seconds):+g} seconds)"

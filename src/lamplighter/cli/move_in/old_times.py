@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from lamplighter.cli.times import iso
 from lamplighter.errors import InvalidInput
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?\s?(Z|[+-]\d\d:?\d\d)?(?=\s|$)")
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s?(Z|[+-]\d\d:?\d\d)?(?=\s|$)")
 _SYSLOG = re.compile(r"([A-Z][a-z]{2})\s+(\d{1,2}) (\d\d):(\d\d):(\d\d)(?=\s)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Debian's CRON[123]: (user) CMD (…), cronie's CROND[123]: (user) CMD (…); not CMDEND or CMDOUT.
