@@ -41,7 +41,7 @@ def read_server(client: Client, names: Sequence[str], now: datetime) -> Found:
         else:
             found.lost("an agent", f"has no id or no name: {str(dict(agent))[:200]}")
     _tell_of_doubles(found)
-    spaces = {agent.get("spaceId") for agent in wanted}
+    spaces = {agent.get("spaceId") for agent in wanted} - {None}
     if len(spaces) > 1:
         found.look_at(
             "spaces", f"the agents come from {len(spaces)} spaces and go into one: see --agent and --space"
