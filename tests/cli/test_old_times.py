@@ -59,6 +59,13 @@ def test_which_command_is_meant_must_be_clear() -> None:
         read(SYSLOG, "x y z")
 
 
+def test_a_whole_command_is_meant_before_one_that_only_has_it_in_it() -> None:
+    line = "Mar  9 09:00:0{} web CRON[9001]: (ada) CMD (/opt/a.sh{})"
+    assert read("\n".join([line.format(1, ""), line.format(2, " --again")]), "/opt/a.sh") == [
+        "2026-03-09T08:00:01.000Z"
+    ]
+
+
 @pytest.mark.parametrize(
     "text", ["at nine", "2026-13-01T09:00:00Z", "Foo 31 09:00:00 web x", "Feb 30 09:00:00 web x"]
 )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import sqlalchemy as sa
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from lamplighter import planner
 from lamplighter.clock import Clock
@@ -26,6 +26,12 @@ _NOT_RUN = frozenset({Outcome.MERGED, Outcome.SKIPPED})
 
 class CompareRequest(Request):
     """The times of another system; without a period that of these times, as far as the ledger has it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"times": ["2026-03-01T08:00:03Z", "2026-03-02T08:00:01Z"], "toleranceSeconds": 60}]
+        }
+    )
 
     times: Annotated[list[Time], Field(max_length=MOST_TIMES)]
     tolerance_seconds: Annotated[int, Between(0, 3600)] = 60

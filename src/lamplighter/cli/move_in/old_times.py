@@ -28,8 +28,8 @@ class _Line:
 def read_times(text: str, zone: tzinfo, now: datetime, command: str | None) -> list[str]:
     """The times in a text, as the API takes them; those without an offset are read in ``zone``.
 
-    ``command`` is in the commands that are meant, where the lines are cron's. InvalidInput for a line that is none,
-    and when it is not clear which command is meant.
+    ``command`` is the command that is meant, or a part of it, where the lines are cron's. InvalidInput for a line
+    that is none, and when it is not clear which command is meant.
     """
     lines = list(_lines(text, zone, now))
     ran = [line for line in lines if line.is_of_cron]
@@ -42,6 +42,8 @@ def read_times(text: str, zone: tzinfo, now: datetime, command: str | None) -> l
     if not commands:
         there = list(dict.fromkeys(line.command or "" for line in ran))
         raise InvalidInput.of("--command", f"no line of cron has {command!r}; {_named(there)}")
+    if len(commands) > 1 and command in commands:
+        commands = [command]
     if len(commands) > 1:
         raise InvalidInput.of("--command", f"is to say which command is meant; {_named(commands)}")
     return [iso(line.time) for line in ran if line.command == commands[0]]
