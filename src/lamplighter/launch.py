@@ -87,8 +87,8 @@ def launch_sets(c: sa.Connection, launches: Sequence[Launch], now: datetime) -> 
 
 def carry_out(c: sa.Connection, planned: Sequence[tuple[DueSchedule, Plan]], now: datetime) -> None:
     """Write what was planned: ledger rows, sets, runs and each schedule's next due time, all or nothing."""
-    settled = [(due.schedule.id, entry) for due, plan in planned for entry in plan.settled]
-    fires.insert(c, [_ledger_row(schedule_id, entry, now) for schedule_id, entry in settled])
+    settled = [(due.schedule, entry) for due, plan in planned for entry in plan.settled]
+    fires.insert(c, [_ledger_row(s.id, entry, now, is_shadow=s.is_shadow) for s, entry in settled])
     launches = [
         Launch(
             agent_id=due.schedule.agent_id,
@@ -172,7 +172,9 @@ def _fire_row(a: _Admitted, now: datetime) -> dict[str, Any]:
     return _ledger_row(a.launch.schedule_id, entry, now)
 
 
-def _ledger_row(schedule_id: int | None, entry: Entry, now: datetime) -> dict[str, Any]:
+def _ledger_row(
+    schedule_id: int | None, entry: Entry, now: datetime, *, is_shadow: bool = False
+) -> dict[str, Any]:
     return {
         "schedule_id": schedule_id,
         "due": entry.due,
@@ -181,6 +183,7 @@ def _ledger_row(schedule_id: int | None, entry: Entry, now: datetime) -> dict[st
         "outcome": entry.outcome.value,
         "reason": entry.reason,
         "decided": now,
+        "is_shadow": is_shadow,
     }
 
 

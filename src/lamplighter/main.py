@@ -38,6 +38,7 @@ from lamplighter.service.agents import Agents
 from lamplighter.service.analytics import Analytics
 from lamplighter.service.audit import AuditLog
 from lamplighter.service.billing import Billing
+from lamplighter.service.comparisons import Comparisons
 from lamplighter.service.diagnostics import Diagnostics
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
@@ -123,6 +124,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     services = Services(
         agents=Agents(db, clock, files),
         schedules=Schedules(db, clock, wake_all),
+        comparisons=Comparisons(db, clock),
         webhooks=Webhooks(db, clock, vault, signer, pool.wake),
         runs=runs,
         evidence=evidence,

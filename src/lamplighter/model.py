@@ -135,6 +135,7 @@ class Outcome(StrEnum):
     MERGED = "merged"
     SKIPPED = "skipped"
     HELD = "held"
+    SHADOW = "shadow"
 
 
 class ParallelExport(StrEnum):
@@ -280,7 +281,8 @@ class Schedule:
 
     ``decided_until``: every due time up to and including this instant is settled, so the next one is always
     ``next_after(trigger, decided_until)``. ``next`` is null when disabled, finished or of type None.
-    ``problem`` says why the schedule cannot be evaluated, if it cannot.
+    ``problem`` says why the schedule cannot be evaluated, if it cannot. ``is_shadow``: its due times are decided
+    and written down like any other's, but nothing is started.
     """
 
     id: int
@@ -296,6 +298,7 @@ class Schedule:
     problem: str | None
     created: datetime
     updated: datetime
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ NEEDS = {
     "disableSchedule": "editor",
     "runScheduleNow": "editor",
     "listFires": "viewer",
+    "compareSchedule": "viewer",
     "previewSchedule": "anyone",
     "startAgent": "editor",
     "listWebhooks": "viewer",
@@ -124,12 +125,13 @@ NEEDS = {
     "updateRates": "admin",
 }
 # They change nothing, whatever their method is.
-ONLY_READ = {"previewSchedule"}
+ONLY_READ = {"compareSchedule", "previewSchedule"}
 # What makes the body of each valid enough to come to the question who may.
 BODIES: Mapping[str, Any] = {
     "createAgent": {"name": "a", "files": {"agent.toml": '[agent]\nrun = ["true"]\n'}},
     "createSchedule": {"name": "s", "cronExpression": "0 9 * * *"},
     "updateSchedule": {"name": "s"},
+    "compareSchedule": {"times": []},
     "previewSchedule": {"cronExpression": "0 9 * * *"},
     "createProxyPool": {"name": "p", "proxies": ["http://127.0.0.1:9"]},
     "createGroup": {"name": "g"},

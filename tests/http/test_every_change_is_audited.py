@@ -9,6 +9,7 @@ from running_server import RunningServer
 
 # What no entry is made for, and why.
 CHANGES_NOTHING = {
+    "compareSchedule": "only calculates",
     "previewSchedule": "only calculates",
     "createToken": "tokens are not kept",
     "testNotification": "sends a message and keeps nothing",

@@ -21,6 +21,7 @@ from simulation.world import BEGIN, Epoch, History
 
 MINUTE = timedelta(seconds=60)
 WAITED = "previous run still waiting"
+SHADOW = "in shadow: "
 ARCHIVED = "the agent is archived"
 
 
@@ -61,10 +62,11 @@ def _audit_schedule(
             groups[fire.decided, id(expected[due])].append(due)
     for (decided, _), dues in groups.items():
         group = [(due, entries[due]) for due in sorted(dues)]
-        timing = expected[group[0][0]].timing
+        epoch = expected[group[0][0]]
+        timing = epoch.timing
         change = history.changes.get((schedule_id, decided))
         archived = _archived_at(history, agent_id, decided)
-        yield from _audit_decision(name, timing, decided, group, change, archived)
+        yield from _audit_decision(name, epoch, decided, group, change, archived)
         yield from _audit_timeliness(name, timing, group[-1], history)
 
 
@@ -112,13 +114,15 @@ def _expand(
 
 def _audit_decision(
     name: str,
-    timing: Timing,
+    epoch: Epoch,
     decided: datetime,
     group: list[tuple[datetime, Fire]],
     change: str | None,
     archived: bool,
 ) -> Iterator[str]:
     """The due times that were decided at one moment: does each have the outcome that the rules give?"""
+    timing = epoch.timing
+    yield from _audit_shadow(name, epoch, group)
     dues = [due for due, _ in group]
     if change:
         wanted = _outcomes_of_change(timing, decided, dues)
@@ -126,20 +130,41 @@ def _audit_decision(
         started = {
             due
             for due, fire in group
-            if fire.outcome.value in ("fired", "late", "held") or fire.reason in (WAITED, ARCHIVED)
+            if _meant(fire) in ("fired", "late", "held")
+            or fire.reason.removeprefix(SHADOW) in (WAITED, ARCHIVED)
         }
         wanted = _outcomes(timing, decided, dues, started)
     for due, fire in group:
         allowed = wanted[due]
         if archived and allowed & {"fired", "late"}:
             allowed = {"skipped"}
-        if allowed & {"fired", "late"}:
+        if allowed & {"fired", "late"} and not epoch.is_shadow:
             allowed = allowed | {"held"}
-        outcome = fire.outcome.value
+        outcome = _meant(fire)
         if outcome not in allowed and fire.reason != WAITED:
             yield f"{name}: {due} decided {decided} ({change}) is {outcome} ({fire.reason}), not {allowed}"
         if change and outcome == "skipped" and not archived and change not in fire.reason:
             yield f"{name}: {due} was skipped by a change ({change}), but says {fire.reason!r}"
+
+
+def _audit_shadow(name: str, epoch: Epoch, group: list[tuple[datetime, Fire]]) -> Iterator[str]:
+    """What was decided in shadow starts nothing and says so; nothing else does."""
+    starts = (Outcome.FIRED, Outcome.LATE, Outcome.HELD)
+    for due, fire in group:
+        says_shadow = fire.reason.startswith(SHADOW)
+        if says_shadow is not epoch.is_shadow:
+            yield f"{name}: {due} says {fire.reason!r}, and it was {'' if epoch.is_shadow else 'not '}in shadow"
+        if fire.outcome is Outcome.SHADOW and not epoch.is_shadow:
+            yield f"{name}: {due} has the outcome shadow, and the schedule was real"
+        if fire.outcome in starts and epoch.is_shadow:
+            yield f"{name}: {due} is {fire.outcome} in shadow"
+
+
+def _meant(fire: Fire) -> str:
+    """The outcome; for what came due in shadow, the one that it would have had."""
+    if fire.outcome is not Outcome.SHADOW:
+        return fire.outcome.value
+    return "fired" if fire.reason.endswith("it would have fired on time") else "late"
 
 
 def _outcomes(

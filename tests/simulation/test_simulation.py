@@ -10,7 +10,7 @@ from simulation.audit import audit
 from simulation.world import World
 
 
-@pytest.mark.parametrize(("seed", "schedules", "days"), [(1, 2000, 366), (2, 60, 120), (3, 60, 120)])
+@pytest.mark.parametrize(("seed", "schedules", "days"), [(1, 2000, 366), (6, 60, 120), (7, 60, 120)])
 def test_every_due_time_is_in_the_ledger_once_with_the_right_outcome(
     tmp_path: Path, seed: int, schedules: int, days: int
 ) -> None:
@@ -20,7 +20,7 @@ def test_every_due_time_is_in_the_ledger_once_with_the_right_outcome(
     assert world.history.outages
     with world.db.read() as c:
         outcomes = set(c.execute(sa.text("SELECT DISTINCT outcome FROM fires")).scalars())
-    assert outcomes == {"fired", "late", "merged", "skipped", "held"}
+    assert outcomes == {"fired", "late", "merged", "skipped", "held", "shadow"}
     assert audit(world.db, world.history, world.clock.time) == []
     world.db.close()
 
@@ -62,9 +62,28 @@ def _run_without_a_fire(c: sa.Connection) -> str:
     return "a run without a fire"
 
 
+def _run_in_shadow(c: sa.Connection) -> str:
+    c.execute(sa.text("UPDATE fires SET is_shadow = FALSE, outcome = 'fired' WHERE outcome = 'shadow'"))
+    return "is fired in shadow"
+
+
+def _fire_nothing(c: sa.Connection) -> str:
+    c.execute(sa.text("UPDATE fires SET is_shadow = TRUE, outcome = 'shadow' WHERE id = 5"))
+    return "has the outcome shadow, and the schedule was real"
+
+
 @pytest.mark.parametrize(
     "fault",
-    [_lose_a_fire, _invent_a_fire, _miscount, _say_the_wrong_thing, _lose_a_run, _run_without_a_fire],
+    [
+        _lose_a_fire,
+        _invent_a_fire,
+        _miscount,
+        _say_the_wrong_thing,
+        _lose_a_run,
+        _run_without_a_fire,
+        _run_in_shadow,
+        _fire_nothing,
+    ],
 )
 def test_the_auditor_finds_planted_faults(tmp_path: Path, fault: Callable[[sa.Connection], str]) -> None:
     world = World(tmp_path, 4, 30)

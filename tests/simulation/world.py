@@ -45,9 +45,10 @@ class SimulatedCrash(BaseException):
 
 @dataclass(slots=True)
 class Epoch:
-    """From ``begin`` until ``end`` (None: to the last) a schedule had this timing and was enabled."""
+    """From ``begin`` until ``end`` (None: to the last) a schedule had this timing, enabled, in shadow or not."""
 
     timing: Timing
+    is_shadow: bool
     begin: datetime
     end: datetime | None = None
 
@@ -179,8 +180,9 @@ class World:
                 self._create,
                 self._archive,
                 self._outage,
+                self._move_in_or_out_of_shadow,
             ],
-            weights=[20, 12, 14, 2, 3, 6, 10],
+            weights=[20, 12, 14, 2, 3, 6, 10, 8],
         )[0]
         action()
 
@@ -188,7 +190,9 @@ class World:
         now = self.clock.time
         request = self._request()
         schedule = self.people.create(ADMIN, self.chance.choice(self._agents), request)
-        self.history.epochs[schedule.id] = [Epoch(schedule.timing, now)] if schedule.is_enabled else []
+        self.history.epochs[schedule.id] = []
+        if schedule.is_enabled:
+            self.history.epochs[schedule.id].append(Epoch(schedule.timing, schedule.is_shadow, now))
 
     def _edit(self) -> None:
         old = self._pick()
@@ -212,6 +216,13 @@ class World:
         if old is not None and old.is_enabled is not on:
             self.people.switch(ADMIN, old.agent_id, old.id, on=on)
             self._note_change(old, self.people.get(ADMIN, old.agent_id, old.id), what)
+
+    def _move_in_or_out_of_shadow(self) -> None:
+        old = self._pick()
+        if old is not None:
+            request = ScheduleRequest.model_validate({"name": old.name, "isShadow": not old.is_shadow})
+            new = self.people.update(ADMIN, old.agent_id, old.id, request)
+            self._note_change(old, new, "edited" if new.is_enabled else "disabled")
 
     def _delete(self) -> None:
         old = self._pick()
@@ -237,15 +248,15 @@ class World:
         self.engine = Engine(self.db, self.clock, self._after_commit)
         if self.chance.random() < 0.5:
             # Somebody changes a schedule before the scheduler has caught up.
-            self.chance.choice([self._edit, self._disable, self._delete])()
+            changes = [self._edit, self._disable, self._delete, self._move_in_or_out_of_shadow]
+            self.chance.choice(changes)()
 
     def _note_change(self, old: Schedule, new: Schedule, what: str) -> None:
-        same = old.timing == new.timing and old.is_enabled == new.is_enabled
-        if same:
+        if (old.timing, old.is_enabled, old.is_shadow) == (new.timing, new.is_enabled, new.is_shadow):
             return
         self._end_epoch(old.id)
         if new.is_enabled:
-            self.history.epochs[old.id].append(Epoch(new.timing, self.clock.time))
+            self.history.epochs[old.id].append(Epoch(new.timing, new.is_shadow, self.clock.time))
         self.history.changes[old.id, self.clock.time] = what
 
     def _end_epoch(self, schedule_id: int) -> None:
@@ -268,6 +279,7 @@ class World:
             "name": "simulated",
             "timezone": chance.choice(ZONES),
             "isEnabled": chance.random() < 0.95,
+            "isShadow": chance.random() < 0.1,
             "catchUp": chance.choices(["latest", "all", "none"], weights=[6, 2, 2])[0],
             "catchUpWindowSeconds": chance.choice([3_600, 86_400, 864_000]),
             "isExclusive": chance.random() < 0.1,

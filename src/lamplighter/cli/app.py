@@ -13,6 +13,7 @@ from lamplighter.cli import (
     agents,
     billing,
     groups,
+    imports,
     keys,
     notifications,
     proxies,
@@ -102,6 +103,7 @@ for group, name, text in (
     (spaces.app, "space", "Spaces: make, share with members, start all that is in one."),
     (users.app, "user", "Users: add, change, and what you may do yourself."),
     (secrets.app, "secret", "Secrets that inputs refer to: set, list, remove."),
+    (imports.app, "import", "Move in: from cron, Scrapyd, or a Sequentum-compatible server."),
 ):
     app.add_typer(group, name=name, help=text, no_args_is_help=True)
 app.command()(audit)

@@ -35,6 +35,7 @@ _STYLES = {
     "Waiting": "yellow",
     "Stopping": "yellow",
     "held": "yellow",
+    "shadow": "cyan",
     "late": "yellow",
     "merged": "yellow",
     "warning": "yellow",

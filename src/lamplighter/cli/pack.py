@@ -83,6 +83,11 @@ def pack(folder: Path) -> Iterator[Bundle]:
         yield bundle
 
 
+def files_in(folder: Path, left_out: list[str]) -> Iterator[Path]:
+    """The files of a folder that are an agent's; links that lead nowhere are added to ``left_out``."""
+    return _files(folder, read_rules(folder), left_out)
+
+
 def said_name(folder: Path) -> str | None:
     """The agent's name in agent.toml. What is wrong with that file is for the server to say."""
     try:

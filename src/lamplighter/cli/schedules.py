@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from lamplighter.cli.options import ScheduleOptions, takes
+from lamplighter.cli.compare import compare
+from lamplighter.cli.options import ScheduleOptions, option, takes
 from lamplighter.cli.output import as_json, facts, hint, say, table, title
 from lamplighter.cli.session import (
     AgentWord,
@@ -14,6 +15,7 @@ from lamplighter.cli.session import (
     Yes,
     confirm,
     connect,
+    keep_said,
     quoted,
     the_agent,
     the_schedule,
@@ -40,6 +42,9 @@ def add(
         str | None, typer.Option(help="Its name; when it fires, if not said.", show_default=False)
     ] = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Do not let it fire yet.")] = False,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Note its due times in the ledger, but run nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Give an agent a schedule: --cron, --every, --at or --manual."""
@@ -50,7 +55,8 @@ def add(
         body = options.body(client)
         if name is None:
             name = options.words()
-        made = client.create_schedule(owner["id"], {"name": name, "isEnabled": not disabled, **body})
+        body = {"name": name, "isEnabled": not disabled, "isShadow": shadow, **body}
+        made = client.create_schedule(owner["id"], body)
     if json:
         as_json(made)
         return
@@ -69,13 +75,17 @@ def edit(
     schedule: ScheduleWord,
     options: ScheduleOptions,
     name: Annotated[str | None, typer.Option(help="Its new name.", show_default=False)] = None,
+    shadow: Annotated[
+        bool | None,
+        option("--shadow/--no-shadow", help="Only note its due times, or run what is due again."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Change a schedule: what is not said keeps its value. The past is never fired."""
     with connect() as client:
         owner = the_agent(client, agent)
         old = the_schedule(client, owner, schedule)
-        said = options.body(client, old["timezone"])
+        said = options.body(client, old["timezone"]) | keep_said(isShadow=shadow)
         if name is None and not said:
             raise InvalidInput.of("", "say what to change, such as --cron '0 9 * * 1-5' or --max-retries 2")
         body = {"name": name or old["name"], **said}
@@ -225,6 +235,7 @@ def run(agent: AgentWord, schedule: ScheduleWord, json: Json = False) -> None:
 
 
 app.command()(why)
+app.command()(compare)
 app.command()(upcoming)
 
 
@@ -243,7 +254,7 @@ def _next(s: Schedule, *, brief: bool = False) -> str:
     if s["nextRunTime"] is None:
         return "by hand only" if s["scheduleType"] == _NO_TRIGGER else "finished"
     moment = read(s["nextRunTime"])
-    text = shown(s["nextRunTime"], zone_of(s["timezone"]))
+    text = shown(s["nextRunTime"], zone_of(s["timezone"])) + (" (in shadow)" if s["isShadow"] else "")
     return text if brief else f"{text}, {distance(moment, SystemClock().now())}"
 
 

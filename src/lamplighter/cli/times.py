@@ -5,10 +5,12 @@ timezone, where a wall time may exist twice (then the span has two parts) or not
 which the clocks jump).
 """
 
+import os
 import re
 import zoneinfo
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -136,6 +138,18 @@ def zone_of(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return UTC
+
+
+def local_zone() -> str:
+    """The name of this machine's zone; UTC when it has none that can be told."""
+    said = os.environ.get("TZ", "").removeprefix(":")
+    link = Path("/etc/localtime").resolve().as_posix().rpartition("/zoneinfo/")[2]
+    file = Path("/etc/timezone")
+    written = file.read_text(encoding="utf-8", errors="replace").strip() if file.is_file() else ""
+    for name in (said, link, written):
+        if name and zone_of(name) is not UTC:
+            return name
+    return "UTC"
 
 
 def read(text: str) -> datetime:

@@ -44,6 +44,7 @@ def why(
     merged   missed, and another fire stands for it
     skipped  not fired, for the reason that is shown
     held     fired; the run waits until the agent is free
+    shadow   would have fired; the schedule was in shadow
     """
     with connect() as client:
         owner = the_agent(client, agent)

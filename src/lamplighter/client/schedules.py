@@ -21,6 +21,7 @@ class Schedule(TypedDict):
     endTime: str | None
     scheduleType: int
     isEnabled: bool
+    isShadow: bool
     runEveryCount: int | None
     runEveryPeriod: int | None
     inputParameters: str | None
@@ -80,6 +81,46 @@ class Fire(TypedDict):
     runIds: list[int]
 
 
+class SameTime(TypedDict):
+    """A due time that the other system has, too; ``differenceSeconds`` is how much later theirs is."""
+
+    dueTime: str
+    localTime: str
+    theirTime: str
+    differenceSeconds: float
+    outcome: str
+
+
+class OurTime(TypedDict):
+    """A due time at which the other system did nothing."""
+
+    dueTime: str
+    localTime: str
+    outcome: str
+    reason: str
+
+
+class TheirTime(TypedDict):
+    """A time of the other system at which nothing fired; ``reason`` is null when it is no due time."""
+
+    theirTime: str
+    localTime: str
+    reason: str | None
+
+
+class Comparison(TypedDict):
+    """A ledger beside the times of another system; ``outside`` of those lie beyond the period."""
+
+    startDate: str
+    endDate: str
+    toleranceSeconds: int
+    isSame: bool
+    outside: int
+    both: list[SameTime]
+    onlyOurs: list[OurTime]
+    onlyTheirs: list[TheirTime]
+
+
 class AsyncScheduleRoutes(AsyncRoutes):
     """The routes of schedules, which are methods of the client itself."""
 
@@ -129,3 +170,8 @@ class AsyncScheduleRoutes(AsyncRoutes):
     async def preview(self, body: Mapping[str, Any]) -> Preview:
         """The next fires of a schedule that need not exist."""
         return await self._ask(Preview, "POST", "/schedules/preview", json=body)
+
+    async def compare_schedule(self, agent_id: int, schedule_id: int, body: Mapping[str, Any]) -> Comparison:
+        """The ledger beside the ``times`` at which another system ran the same job."""
+        path = f"/agent/{agent_id}/schedules/{schedule_id}/compare"
+        return await self._ask(Comparison, "POST", path, json=body)

@@ -5,6 +5,7 @@ be done, and write the answer in the same transaction.
 """
 
 from lamplighter.planner.combining import DELIVERED, GOOD, NOT_DELIVERED, Combination, Part, combination
+from lamplighter.planner.comparing import Comparison, Pair, compare
 from lamplighter.planner.costing import CREDIT, UNITS, cost_of, costs_of
 from lamplighter.planner.due_times import (
     due_times,
@@ -45,8 +46,10 @@ __all__ = [
     "Admission",
     "Ahead",
     "Combination",
+    "Comparison",
     "Entry",
     "Occupancy",
+    "Pair",
     "Part",
     "Pick",
     "Plan",
@@ -54,6 +57,7 @@ __all__ = [
     "admit",
     "checked",
     "combination",
+    "compare",
     "cost_of",
     "costs_of",
     "count_fires",

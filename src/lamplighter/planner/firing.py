@@ -1,6 +1,6 @@
-"""What becomes of due times: fired, late, merged or skipped."""
+"""What becomes of due times: fired, late, merged or skipped; of a schedule in shadow, nothing but a row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from lamplighter.model import CatchUp, Due, Outcome, Schedule, ScheduleType, Timing
@@ -50,7 +50,7 @@ def plan_due(schedule: Schedule, now: datetime, *, agent_is_archived: bool) -> P
     """Decide what becomes of every due time of ``schedule`` that is to be fired by ``now``.
 
     On time: one fire. Missed: as the schedule's catch-up says, in a few rows however long the outage was. A
-    RunOnce fires however late.
+    RunOnce fires however late. A schedule in shadow gets the same rows, but none that starts runs.
     """
     timing = schedule.timing
     first = _next_of(schedule).time
@@ -169,7 +169,18 @@ def _due_at(schedule: Schedule, time: datetime) -> Due:
 
 
 def _settle(schedule: Schedule, settled: tuple[Entry, ...], fire: Entry | None, until: datetime) -> Plan:
+    if schedule.is_shadow:
+        settled = tuple(_in_shadow(entry) for entry in (*settled, *([] if fire is None else [fire])))
+        fire = None
     return Plan(settled, fire, until, next_due(schedule.id, schedule.timing, until))
+
+
+def _in_shadow(entry: Entry) -> Entry:
+    """The row that a schedule in shadow gets in place of ``entry``: what would have started runs starts none."""
+    if entry.outcome in (Outcome.FIRED, Outcome.LATE):
+        reason = f"in shadow: nothing was started; it would have {entry.reason}"
+        return replace(entry, outcome=Outcome.SHADOW, reason=reason)
+    return replace(entry, reason=f"in shadow: {entry.reason}")
 
 
 def _older(timing: Timing, first: datetime, newest: datetime) -> tuple[Entry, ...]:

@@ -267,6 +267,7 @@ class ScheduleRequest(SettingsRequest):
     start_time: Time | None = None
     end_time: Time | None = None
     is_enabled: StrictBool | None = None
+    is_shadow: StrictBool | None = None
     run_every_count: Small | None = None
     run_every_period: EveryPeriod | None = None
     jitter_seconds: Annotated[int, Between(0, 86_400)] | None = None

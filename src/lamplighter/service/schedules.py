@@ -69,7 +69,7 @@ class Schedules:
         """One schedule; NotFound."""
         with self._db.read() as c:
             agent_of(c, actor, agent_id)
-            return _schedule_or_404(c, agent_id, schedule_id)
+            return schedule_or_404(c, agent_id, schedule_id)
 
     def create(self, actor: Actor, agent_id: int, request: ScheduleRequest) -> Schedule:
         """Add a schedule to an agent; InvalidInput names every field that is wrong."""
@@ -94,6 +94,7 @@ class Schedules:
                 problem=None,
                 created=now,
                 updated=now,
+                is_shadow=request.is_shadow is True,
             )
             schedule = replace(schedule, id=schedules.insert(c, schedule, TZDATA_VERSION))
             if enabled:  # jitter depends on the id, so the next fire is known only now
@@ -109,7 +110,7 @@ class Schedules:
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            old = _schedule_or_404(c, agent_id, schedule_id)
+            old = schedule_or_404(c, agent_id, schedule_id)
             name, timing = _checked(c, agent, request, old, now)
             local = request.local_schedule
             if local is None or local == local_schedule(old):
@@ -123,6 +124,7 @@ class Schedules:
                 input_parameters=request.input_parameters or old.input_parameters,
                 local_schedule=local,
                 updated=now,
+                is_shadow=old.is_shadow if request.is_shadow is None else request.is_shadow,
             )
             new = _with_next(c, old, new, agent, now)
             schedules.update(c, new, TZDATA_VERSION)
@@ -139,7 +141,7 @@ class Schedules:
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            old = _schedule_or_404(c, agent_id, schedule_id)
+            old = schedule_or_404(c, agent_id, schedule_id)
             if old.is_enabled is on:
                 return
             if on:
@@ -154,7 +156,7 @@ class Schedules:
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            schedule = _schedule_or_404(c, agent_id, schedule_id)
+            schedule = schedule_or_404(c, agent_id, schedule_id)
             _settle(c, schedule, agent, now, "deleted", fire_if_on_time=False)
             schedules.delete(c, schedule_id, now)
             _note(c, actor, now, "schedule.delete", agent, schedule, {})
@@ -163,7 +165,7 @@ class Schedules:
         """Start the agent with the schedule's settings, outside its cadence; returns the set's id."""
         with self._db.write() as c:
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            schedule = _schedule_or_404(c, agent_id, schedule_id)
+            schedule = schedule_or_404(c, agent_id, schedule_id)
             refuse_archived(agent)
             check_input(c, agent, schedule.input_parameters)
             start = launch.Launch(
@@ -196,7 +198,7 @@ class Schedules:
         """Rows of the fire ledger, newest first: each due time and what became of it; and how many there are."""
         with self._db.read() as c:
             agent_of(c, actor, agent_id)
-            _schedule_or_404(c, agent_id, schedule_id)
+            schedule_or_404(c, agent_id, schedule_id)
             found = fires.of_schedule(c, schedule_id, skip=skip, limit=limit, since=since, until=until)
             return found, fires.count_of_schedule(c, schedule_id, since=since, until=until)
 
@@ -258,7 +260,8 @@ def _planned(timing: Timing, due: datetime) -> PlannedFire:
     return PlannedFire(due, planner.local(due, timing.timezone), note)
 
 
-def _schedule_or_404(c: sa.Connection, agent_id: int, schedule_id: int) -> Schedule:
+def schedule_or_404(c: sa.Connection, agent_id: int, schedule_id: int) -> Schedule:
+    """The agent's schedule; NotFound."""
     schedule = schedules.get(c, agent_id, schedule_id)
     if schedule is None:
         raise NotFound(f"agent {agent_id} has no schedule {schedule_id}")
@@ -268,7 +271,9 @@ def _schedule_or_404(c: sa.Connection, agent_id: int, schedule_id: int) -> Sched
 def _with_next(c: sa.Connection, old: Schedule, new: Schedule, agent: Agent, now: datetime) -> Schedule:
     """``new`` with its next due time, after what ``old`` still owed was settled."""
     moved = any(getattr(old.timing, n) != getattr(new.timing, n) for n in _MOVES_DUE_TIMES)
-    if new.is_enabled and old.is_enabled and not moved and old.problem is None:
+    # What came due in shadow stays there, and what came due before it does not vanish in it.
+    is_same = not moved and new.is_shadow is old.is_shadow
+    if new.is_enabled and old.is_enabled and is_same and old.problem is None:
         return new
     what = "edited" if new.is_enabled else "disabled"
     until = _settle(c, old, agent, now, what, fire_if_on_time=new.is_enabled)

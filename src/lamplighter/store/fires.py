@@ -43,6 +43,12 @@ def of_schedule(
     return [_fire(row, run_ids.get(row["id"], ())) for row in rows]
 
 
+def between(c: sa.Connection, schedule_id: int, begin: datetime, end: datetime, limit: int) -> list[Fire]:
+    """The oldest ledger rows of a schedule for due times from ``begin`` to ``end``, without their runs."""
+    query = sa.select(fires).where(*_within(schedule_id, begin, end)).order_by(fires.c.due).limit(limit)
+    return [_fire(row, ()) for row in c.execute(query).mappings()]
+
+
 def count_of_schedule(
     c: sa.Connection, schedule_id: int, *, since: datetime | None = None, until: datetime | None = None
 ) -> int:

@@ -43,7 +43,8 @@ def find(
     There may be more when there are ``limit`` of them.
 
     A due time is to have begun within the rule's seconds after it, and after the jitter of its schedule. A run
-    that a person stopped before it began is none of them. Archived agents and disabled schedules owe nothing.
+    that a person stopped before it began is none of them. Archived agents, disabled schedules and what was decided
+    in shadow owe nothing.
     """
     found = [*_in_ledger(c, rule, now, since, limit), *_undecided(c, rule, now, since, limit)][:limit]
     return sorted(found, key=lambda one: (one.schedule_id, one.due))
@@ -69,6 +70,7 @@ def _in_ledger(
         )
         .join(fires, fires.c.schedule_id == schedules.c.id)
         .where(
+            ~fires.c.is_shadow,
             due > _milliseconds(since) - allowed,
             due <= _milliseconds(now) - allowed,
             sa.or_(
@@ -127,6 +129,7 @@ def _undecided(
             sa.null().label("message"),
         )
         .where(
+            ~schedules.c.is_shadow,
             sa.or_(schedules.c.fire_at <= now, schedules.c.problem.is_not(None)),
             due > _milliseconds(since) - allowed,
             due <= _milliseconds(now) - allowed,

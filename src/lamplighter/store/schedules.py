@@ -204,6 +204,7 @@ def _values(schedule: Schedule) -> dict[str, Any]:
         | {
             "name": schedule.name,
             "is_enabled": schedule.is_enabled,
+            "is_shadow": schedule.is_shadow,
             "input_parameters": schedule.input_parameters,
             "local_schedule": schedule.local_schedule,
             "decided_until": schedule.decided_until,
@@ -234,4 +235,5 @@ def _schedule(row: sa.RowMapping) -> Schedule:
         problem=row["problem"],
         created=row["created"],
         updated=row["updated"],
+        is_shadow=row["is_shadow"],
     )

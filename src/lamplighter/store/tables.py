@@ -219,6 +219,7 @@ schedules = _table(
     sa.Column("agent_id", sa.ForeignKey("agents.id"), nullable=False, index=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("is_enabled", sa.Boolean, nullable=False),
+    sa.Column("is_shadow", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("schedule_type", sa.Integer, nullable=False),
     sa.Column("timezone", sa.Text, nullable=False),
     sa.Column("cron_expression", sa.Text),
@@ -277,10 +278,16 @@ fires = _table(
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("decided", Instant, nullable=False),
+    # Whether the schedule was in shadow then: such a due time owes nobody a run.
+    sa.Column("is_shadow", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("schedule_id", "due"),
     sa.CheckConstraint("count >= 1", name="count"),
     sa.CheckConstraint("last_due >= due", name="last_due"),
     _one_of("outcome", Outcome),
+    sa.CheckConstraint(
+        "CASE WHEN is_shadow THEN outcome IN ('shadow', 'merged', 'skipped') ELSE outcome <> 'shadow' END",
+        name="is_shadow",
+    ),
 )
 
 parallel_sets = _table(

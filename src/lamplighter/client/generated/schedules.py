@@ -5,7 +5,12 @@ from typing import Any
 
 from lamplighter.client.generated.sending import Routes
 from lamplighter.client.runs import Run
-from lamplighter.client.schedules import Fire, Preview, Schedule
+from lamplighter.client.schedules import (
+    Comparison,
+    Fire,
+    Preview,
+    Schedule,
+)
 
 
 class ScheduleRoutes(Routes):
@@ -57,3 +62,8 @@ class ScheduleRoutes(Routes):
     def preview(self, body: Mapping[str, Any]) -> Preview:
         """The next fires of a schedule that need not exist."""
         return self._ask(Preview, "POST", "/schedules/preview", json=body)
+
+    def compare_schedule(self, agent_id: int, schedule_id: int, body: Mapping[str, Any]) -> Comparison:
+        """The ledger beside the ``times`` at which another system ran the same job."""
+        path = f"/agent/{agent_id}/schedules/{schedule_id}/compare"
+        return self._ask(Comparison, "POST", path, json=body)

@@ -17,6 +17,7 @@ from lamplighter.service.agents import Agents
 from lamplighter.service.analytics import Analytics
 from lamplighter.service.audit import AuditLog
 from lamplighter.service.billing import Billing
+from lamplighter.service.comparisons import Comparisons
 from lamplighter.service.diagnostics import Diagnostics
 from lamplighter.service.evidence import FailureEvidence
 from lamplighter.service.groups import Groups
@@ -44,6 +45,7 @@ class Services:
 
     agents: Agents
     schedules: Schedules
+    comparisons: Comparisons
     webhooks: Webhooks
     runs: Runs
     evidence: FailureEvidence

@@ -16,6 +16,7 @@ from lamplighter.http.api.access import (
     needs,
     problems,
 )
+from lamplighter.http.api.comparisons import ComparisonShape
 from lamplighter.http.api.shapes import (
     FireShape,
     Page,
@@ -26,6 +27,7 @@ from lamplighter.http.api.shapes import (
 )
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import Schedule
+from lamplighter.service.comparisons import CompareRequest
 from lamplighter.service.requests import PreviewRequest, ScheduleRequest
 
 router = APIRouter(tags=["schedules"], route_class=OnceRoute)
@@ -124,6 +126,17 @@ def list_fires(
     )
     shapes = [FireShape.of(fire, timezone) for fire in found]
     return Page(items=shapes, total_record_count=total) if paging.asked else shapes
+
+
+@router.post("/agent/{agentId}/schedules/{scheduleId}/compare", responses=problems(400, 401, 404, 413, 415))
+def compare_schedule(
+    agent_id: AgentId, schedule_id: ScheduleId, body: CompareRequest, use: Use, caller: Caller
+) -> ComparisonShape:
+    """The fire ledger beside the times at which another system ran the same job; nothing is stored.
+
+    What counts of ours is what ran, and what would have run of a schedule in shadow.
+    """
+    return ComparisonShape.of(use.comparisons.compare(caller, agent_id, schedule_id, body))
 
 
 @router.post("/schedules/preview", responses=problems(400, 401, 413, 415))

@@ -81,6 +81,9 @@ class ScheduleShape(Shape):
     start_time: Time | None
     schedule_type: int
     is_enabled: bool
+    is_shadow: bool = Field(
+        description="Its due times are decided and kept in the ledger, but nothing is run"
+    )
     run_every_count: int | None
     run_every_period: int | None
     input_parameters: str | None
@@ -129,6 +132,7 @@ class ScheduleShape(Shape):
             start_time=t.start_time,
             schedule_type=kind.value,
             is_enabled=s.is_enabled,
+            is_shadow=s.is_shadow,
             run_every_count=t.run_every_count if every else None,
             run_every_period=t.run_every_period if every else None,
             input_parameters=s.input_parameters,
