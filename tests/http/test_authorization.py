@@ -25,6 +25,7 @@ NEEDS = {
     "archiveAgent": "editor",
     "unarchiveAgent": "editor",
     "listVersions": "viewer",
+    "downloadBundle": "viewer",
     "restoreVersion": "editor",
     "listSchedules": "viewer",
     "createSchedule": "editor",
@@ -36,6 +37,8 @@ NEEDS = {
     "runScheduleNow": "editor",
     "listFires": "viewer",
     "previewSchedule": "anyone",
+    "previewSchedules": "anyone",
+    "listAllSchedules": "anyone",
     "startAgent": "editor",
     "listWebhooks": "viewer",
     "createWebhook": "editor",
@@ -124,13 +127,14 @@ NEEDS = {
     "updateRates": "admin",
 }
 # They change nothing, whatever their method is.
-ONLY_READ = {"previewSchedule"}
+ONLY_READ = {"previewSchedule", "previewSchedules"}
 # What makes the body of each valid enough to come to the question who may.
 BODIES: Mapping[str, Any] = {
     "createAgent": {"name": "a", "files": {"agent.toml": '[agent]\nrun = ["true"]\n'}},
     "createSchedule": {"name": "s", "cronExpression": "0 9 * * *"},
     "updateSchedule": {"name": "s"},
     "previewSchedule": {"cronExpression": "0 9 * * *"},
+    "previewSchedules": {"schedules": [{"cronExpression": "0 9 * * *"}]},
     "createProxyPool": {"name": "p", "proxies": ["http://127.0.0.1:9"]},
     "createGroup": {"name": "g"},
     "updateGroup": {"name": "g"},

@@ -10,6 +10,7 @@ from running_server import RunningServer
 # What no entry is made for, and why.
 CHANGES_NOTHING = {
     "previewSchedule": "only calculates",
+    "previewSchedules": "only calculates",
     "createToken": "tokens are not kept",
     "testNotification": "sends a message and keeps nothing",
     "checkProxyPool": "looks at proxies; their state is no setting",
