@@ -105,13 +105,14 @@ def agents(go: Recorder) -> int:
 def schedules(go: Recorder) -> None:
     weekdays = {"name": "Weekdays at nine", "cronExpression": "0 9 * * 1-5", "timezone": "Europe/Berlin"}
     go.do("previewSchedule", weekdays | {"count": 2})
+    go.do("previewSchedules", {"schedules": [weekdays | {"count": 1}, {"cronExpression": "99 * * * *"}]})
     schedule = go.do("createSchedule", weekdays)["id"]
     go.do(
         "updateSchedule", {"name": "Weekdays at ten", "cronExpression": "0 10 * * 1-5"}, scheduleId=schedule
     )
     run = go.do("runScheduleNow")
     go.server.ended(run["configId"], run["id"])
-    for operation in ("readSchedule", "listSchedules", "listFires"):
+    for operation in ("readSchedule", "listSchedules", "listAllSchedules", "listFires"):
         go.do(operation)
 
 

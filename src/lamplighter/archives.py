@@ -62,7 +62,7 @@ def files_of_archive(name: str, file: IO[bytes]) -> dict[str, bytes]:
             while chunk := content.read(_CHUNK):
                 budget.spend(len(chunk))
                 whole.write(chunk)
-            if _is_clutter(path):
+            if is_clutter(path):
                 continue
             if path in files:
                 raise InvalidInput.of("bundle", f"{path!r} is in it twice")
@@ -259,7 +259,8 @@ def _too_many_bytes() -> TooLarge:
     return TooLarge(f"an agent has at most {MOST_BYTES // 1024**2} MiB")
 
 
-def _is_clutter(path: str) -> bool:
+def is_clutter(path: str) -> bool:
+    """Whether a file of an archive is what tools leave behind, which is not taken."""
     parts = PurePosixPath(path).parts
     return "__pycache__" in parts or "__MACOSX" in parts or ".git" in parts
 

@@ -193,6 +193,10 @@ class Files:
         with zipfile.ZipFile(self._bundles / f"{address}.zip") as archive:
             return {name: archive.read(name) for name in archive.namelist()}
 
+    def open_bundle(self, address: str) -> BinaryIO:
+        """A bundle as it is kept: a zip."""
+        return (self._bundles / f"{address}.zip").open("rb")
+
     def bundle_names(self, address: str) -> list[str]:
         """The paths of the files of a bundle."""
         with zipfile.ZipFile(self._bundles / f"{address}.zip") as archive:
@@ -271,6 +275,15 @@ class Files:
                     log.warning("what was put aside cannot be removed yet", path=str(path), exc_info=problem)
         finally:
             self._emptying.release()
+
+
+def content_hash(files: Mapping[str, bytes]) -> str:
+    """What the files of a version hash to, whoever packed them: SHA-256 of a line for each, sorted by path.
+
+    A line is the SHA-256 of the content, two spaces and the path, as ``sha256sum`` writes it.
+    """
+    lines = (f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n" for path in sorted(files))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def remove(path: Path) -> None:

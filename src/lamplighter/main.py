@@ -48,6 +48,7 @@ from lamplighter.service.identity import Identity
 from lamplighter.service.keys import Keys
 from lamplighter.service.notifications import Notifications
 from lamplighter.service.openid import OpenIdIssuer
+from lamplighter.service.previews import Previews
 from lamplighter.service.proxies import ProxyPools
 from lamplighter.service.rate_limits import RateLimits
 from lamplighter.service.retention import Retention
@@ -125,6 +126,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         agents=Agents(db, clock, files),
         schedules=Schedules(db, clock, wake_all),
         comparisons=Comparisons(db, clock),
+        previews=Previews(db, clock),
         webhooks=Webhooks(db, clock, vault, signer, pool.wake),
         runs=runs,
         evidence=evidence,

@@ -335,6 +335,7 @@ class Agent:
     created: datetime
     updated: datetime
     last_activity: datetime | None
+    content_hash: str | None = None  # of the files of its version
     missing_secrets: tuple[str, ...] = ()  # that agent.toml refers to and nobody has set
 
     @property
@@ -390,6 +391,7 @@ class AgentVersion:
     comments: str | None
     file_size: int
     bundle: str
+    content_hash: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,11 @@ class Cli:
         assert result.status == 0, result
         return result
 
+    def piped(self, text: str, *arguments: object, **environment: str) -> Result:
+        """Run a command in this process with this standard input."""
+        with patch("sys.stdin", io.StringIO(text)):
+            return self(*arguments, **environment)
+
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
         """Start the real command."""
         return subprocess.Popen(

@@ -67,6 +67,27 @@ async def test_a_schedule_is_made_changed_and_taken_away(connect: Connect, serve
         assert await api.schedules(agent["id"]) == []
 
 
+async def test_schedules_of_all_agents_are_read_and_looked_at_together(
+    connect: Connect, server: RunningServer
+) -> None:
+    async with connect(server.url, KEY) as api:
+        space = await api.spaces.create({"name": f"Many {uuid4()}"})
+        agent = await api.create_agent(bundle(), {"name": "one", "spaceId": str(space["id"])})
+        made = await api.create_schedule(agent["id"], {"name": "daily", "cronExpression": "0 9 * * *"})
+        assert await api.all_schedules(spaceId=space["id"]) == [made]
+        good, bad = await api.preview_many([{"cronExpression": "0 9 * * *"}, {"cronExpression": "x"}])
+        assert len(good["fires"]) == 5
+        assert [error["field"] for error in bad["errors"]] == ["cronExpression"]
+
+
+async def test_the_files_of_a_version_are_downloaded(connect: Connect, server: RunningServer) -> None:
+    async with connect(server.url, KEY) as api:
+        agent = await api.create_agent(bundle(), {"name": f"downloaded {uuid4()}"})
+        content = b"".join([block async for block in api.bundle(agent["id"], agent["version"])])
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert archive.namelist() == ["agent.toml", "main.py"]
+
+
 async def test_every_group_of_routes_reaches_its_server(connect: Connect, server: RunningServer) -> None:
     async with connect(server.url, KEY) as api:
         assert (await api.ready())["status"] == "ready"

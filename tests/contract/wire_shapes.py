@@ -139,7 +139,8 @@ RUN_ALL_RESULT = {
 }
 # What this server adds of its own; everything else that is not in the tables above is a mistake.
 OURS = {
-    "agent": {"isArchived": "bool"},
+    "agent": {"isArchived": "bool", "contentHash": "str?"},
+    "version": {"contentHash": "str?"},
     "schedule": {
         "cronExpression": "str?",
         "endTime": "time?",

@@ -25,6 +25,7 @@ NEEDS = {
     "archiveAgent": "editor",
     "unarchiveAgent": "editor",
     "listVersions": "viewer",
+    "downloadBundle": "viewer",
     "restoreVersion": "editor",
     "listSchedules": "viewer",
     "createSchedule": "editor",
@@ -37,6 +38,8 @@ NEEDS = {
     "listFires": "viewer",
     "compareSchedule": "viewer",
     "previewSchedule": "anyone",
+    "previewSchedules": "anyone",
+    "listAllSchedules": "anyone",
     "startAgent": "editor",
     "listWebhooks": "viewer",
     "createWebhook": "editor",
@@ -125,7 +128,7 @@ NEEDS = {
     "updateRates": "admin",
 }
 # They change nothing, whatever their method is.
-ONLY_READ = {"compareSchedule", "previewSchedule"}
+ONLY_READ = {"compareSchedule", "previewSchedule", "previewSchedules"}
 # What makes the body of each valid enough to come to the question who may.
 BODIES: Mapping[str, Any] = {
     "createAgent": {"name": "a", "files": {"agent.toml": '[agent]\nrun = ["true"]\n'}},
@@ -133,6 +136,7 @@ BODIES: Mapping[str, Any] = {
     "updateSchedule": {"name": "s"},
     "compareSchedule": {"times": []},
     "previewSchedule": {"cronExpression": "0 9 * * *"},
+    "previewSchedules": {"schedules": [{"cronExpression": "0 9 * * *"}]},
     "createProxyPool": {"name": "p", "proxies": ["http://127.0.0.1:9"]},
     "createGroup": {"name": "g"},
     "updateGroup": {"name": "g"},

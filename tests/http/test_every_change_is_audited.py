@@ -11,6 +11,7 @@ from running_server import RunningServer
 CHANGES_NOTHING = {
     "compareSchedule": "only calculates",
     "previewSchedule": "only calculates",
+    "previewSchedules": "only calculates",
     "createToken": "tokens are not kept",
     "testNotification": "sends a message and keeps nothing",
     "checkProxyPool": "looks at proxies; their state is no setting",

@@ -3,9 +3,11 @@
 import io
 import socket
 import stat
+import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -137,6 +139,41 @@ def test_a_form_without_a_bundle_only_changes_the_fields(server: RunningServer) 
 
     assert answer.json()["description"] == "new"
     assert answer.json()["version"] == 2
+
+
+def test_the_files_of_a_version_are_downloaded_as_they_were_saved(server: RunningServer) -> None:
+    files = {**FILES, "data/lïst.txt": b"\x00\xff"}
+    agent = upload(server, zipped(files)).json()
+    upload(server, zipped({**files, "new.txt": b""}), f"/agent/{agent['id']}", "PUT")
+
+    first = server.http.get(f"/agent/{agent['id']}/version/1/bundle")
+    again = server.http.get(f"/agent/{agent['id']}/version/1/bundle")
+
+    assert first.headers["content-type"] == "application/zip"
+    assert f"agent-{agent['id']}-version-1.zip" in first.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(first.content)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == files
+    assert first.content == again.content
+    problem_of(server.http.get(f"/agent/{agent['id']}/version/3/bundle"), 404)
+
+
+def test_the_same_files_have_the_same_hash_however_they_are_packed(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    files = {**FILES, "data/list.txt": b"\x00\xff"}
+    one, other = upload(server, zipped(files)).json(), upload(server, tarred(files)).json()
+    third = upload(server, zipped({**files, "main.py": b""})).json()
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+
+    by_hand = "sha256sum " + " ".join(sorted(files)) + " | sha256sum"
+    known = subprocess.run(by_hand, cwd=tmp_path, shell=True, capture_output=True, text=True, check=True)
+
+    assert one["contentHash"] == other["contentHash"] == known.stdout.split()[0]
+    assert third["contentHash"] != one["contentHash"]
+    [version] = server.call("GET", f"/agent/{one['id']}/versions")
+    assert version["contentHash"] == one["contentHash"]
 
 
 def symbolic_link_in_zip() -> bytes:

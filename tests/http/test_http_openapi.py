@@ -249,6 +249,7 @@ RUN = "/api/v1/agent/{agentId}/run/{runId}"
         ("post", "/api/v1/agent", "", {**AGENT, "name": "documented"}),
         ("put", "/api/v1/agent/{agentId}", "", {"comments": "again"}),
         ("get", "/api/v1/agent/{agentId}/versions", "", None),
+        ("get", "/api/v1/agent/{agentId}/version/{version}/bundle", "", None),
         ("post", "/api/v1/agent/{agentId}/version/{version}/restore", "", {"content": "why"}),
         ("post", "/api/v1/agent/{agentId}/archive", "", None),
         ("post", "/api/v1/agent/{agentId}/start", "", {}),
@@ -266,6 +267,10 @@ RUN = "/api/v1/agent/{agentId}/run/{runId}"
         ("post", SCHEDULE + "/{scheduleId}/compare", "", {"times": ["2026-03-01T09:00:00Z"]}),
         ("post", SCHEDULE + "/{scheduleId}/compare", "", {"times": ["nine"]}),
         ("post", "/api/v1/schedules/preview", "", CRON),
+        ("post", "/api/v1/schedules/previews", "", {"schedules": [CRON, {"parallelism": 0}]}),
+        ("post", "/api/v1/schedules/previews", "", {"schedules": 1}),
+        ("get", "/api/v1/schedules", "", None),
+        ("get", "/api/v1/schedules", "?pageIndex=1&spaceId=1", None),
         ("get", "/api/v1/agent/{agentId}/runs", "", None),
         ("get", RUN + "/status", "", None),
         ("post", RUN + "/stop", "", None),
@@ -534,6 +539,7 @@ SCHEDULE_BODY = SETTINGS | {
     "dstGap": "string",
     "dstOverlap": "string",
     "excludedDates": "array",
+    "reset": "array",
 }
 
 

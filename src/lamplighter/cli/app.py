@@ -26,6 +26,7 @@ from lamplighter.cli import (
     users,
     webhooks,
 )
+from lamplighter.cli.as_code import apply, export
 from lamplighter.cli.audit import audit
 from lamplighter.cli.doctor import doctor
 from lamplighter.cli.output import fail, say
@@ -60,6 +61,7 @@ Exit status:
   4  not authenticated, or not allowed
   5  there is no such thing
   6  conflict: the state of the thing forbids it
+  7  apply --dry-run: something would be changed
   130  interrupted with Ctrl-C; what runs on the server goes on
 """
 
@@ -106,6 +108,8 @@ for group, name, text in (
     (imports.app, "import", "Move in: from cron, Scrapyd, or a Sequentum-compatible server."),
 ):
     app.add_typer(group, name=name, help=text, no_args_is_help=True)
+app.command()(apply)
+app.command()(export)
 app.command()(audit)
 app.command()(doctor)
 

@@ -73,6 +73,11 @@ def say(text: str = "") -> None:
     _write(Text(clean(text)))
 
 
+def styled(text: str, style: str) -> None:
+    """A line of the answer, coloured on a terminal."""
+    _write(Text(clean(text), style=style))
+
+
 def title(text: str) -> None:
     """What an answer is about; scripts know what they asked for."""
     if on_terminal():

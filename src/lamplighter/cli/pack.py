@@ -88,6 +88,19 @@ def files_in(folder: Path, left_out: list[str]) -> Iterator[Path]:
     return _files(folder, read_rules(folder), left_out)
 
 
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The files of a folder that would be packed, path → content."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files_in(folder, [])}
+
+
+def is_left_out(path: str) -> bool:
+    """Whether a file of a folder would not be packed unless something takes it back in."""
+    rules, place = [rule(line) for line in _ALWAYS], Path(path)
+    return is_ignored(place, rules, is_folder=False) or any(
+        is_ignored(parent, rules, is_folder=True) for parent in place.parents if parent.name
+    )
+
+
 def said_name(folder: Path) -> str | None:
     """The agent's name in agent.toml. What is wrong with that file is for the server to say."""
     try:

@@ -109,7 +109,11 @@ def list_(
     with connect() as client:
         owners = client.agents() if agent is None else [the_agent(client, agent)]
         names = {owner["id"]: owner["name"] for owner in owners}
-        found = [schedule for owner in owners for schedule in client.schedules(owner["id"])]
+        found = client.all_schedules() if agent is None else client.schedules(owners[0]["id"])
+    places = {owner["id"]: place for place, owner in enumerate(owners)}
+    found = sorted(
+        (one for one in found if one["configId"] in places), key=lambda one: places[one["configId"]]
+    )
     if json:
         as_json(found)
         return

@@ -35,7 +35,7 @@ from lamplighter.client.generated.client import Client
 from lamplighter.client.health import Health
 from lamplighter.client.problems import ApiError, CannotConnect, is_local
 from lamplighter.client.runs import ENDED, STATUS_NAMES, SUCCEEDED, WAITS, Run, RunFile
-from lamplighter.client.schedules import Fire, PlannedFire, Preview, Schedule
+from lamplighter.client.schedules import Fire, PlannedFire, Preview, Previewed, Schedule
 
 __all__ = [
     "ENDED",
@@ -53,6 +53,7 @@ __all__ = [
     "NewKey",
     "PlannedFire",
     "Preview",
+    "Previewed",
     "Run",
     "RunFile",
     "Schedule",

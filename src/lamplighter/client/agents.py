@@ -1,13 +1,13 @@
 """Agents and their versions."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import IO, Any, TypedDict
 
 from lamplighter.client.sending import AsyncRoutes
 
 
 class Agent(TypedDict):
-    """An agent; ``status`` is that of its last run."""
+    """An agent; ``status`` is that of its last run, ``contentHash`` what the files of its version hash to."""
 
     id: int
     name: str
@@ -22,16 +22,19 @@ class Agent(TypedDict):
     updated: str
     lastActivity: str | None
     isArchived: bool
+    documentation: str | None
+    contentHash: str | None
 
 
 class Version(TypedDict):
-    """One saved state of an agent."""
+    """One saved state of an agent; ``contentHash`` is what its files hash to."""
 
     version: int
     userName: str
     created: str
     comments: str | None
     fileSize: int
+    contentHash: str | None
 
 
 class AsyncAgentRoutes(AsyncRoutes):
@@ -54,8 +57,10 @@ class AsyncAgentRoutes(AsyncRoutes):
         """Create an agent from a zip or tar.gz file."""
         return await self._ask(Agent, "POST", "/agent", data=fields, files=_bundle(bundle))
 
-    async def save_agent(self, agent_id: int, bundle: IO[bytes], fields: Mapping[str, str]) -> Agent:
-        """Save the next version of an agent from a zip or tar.gz file."""
+    async def save_agent(self, agent_id: int, bundle: IO[bytes] | None, fields: Mapping[str, str]) -> Agent:
+        """Save the next version of an agent from a zip or tar.gz file; without one it has the files it had."""
+        if bundle is None:
+            return await self._ask(Agent, "PUT", f"/agent/{agent_id}", json=fields)
         return await self._ask(Agent, "PUT", f"/agent/{agent_id}", data=fields, files=_bundle(bundle))
 
     async def delete_agent(self, agent_id: int) -> None:
@@ -69,6 +74,12 @@ class AsyncAgentRoutes(AsyncRoutes):
     async def versions(self, agent_id: int) -> list[Version]:
         """The versions of an agent, newest first."""
         return await self._ask(list[Version], "GET", f"/agent/{agent_id}/versions")
+
+    async def bundle(self, agent_id: int, version: int) -> AsyncIterator[bytes]:
+        """The files of a version as a zip, piece by piece."""
+        async with self._sender.stream(f"/api/v1/agent/{agent_id}/version/{version}/bundle") as answer:
+            async for block in answer.aiter_bytes():
+                yield block
 
     async def restore_version(self, agent_id: int, version: int, comment: str | None = None) -> Agent:
         """Save the content of an old version as a new one."""

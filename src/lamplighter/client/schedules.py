@@ -1,10 +1,13 @@
 """Schedules, their due times and what became of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from lamplighter.client.runs import Run
 from lamplighter.client.sending import AsyncRoutes
+
+_AT_ONCE = 1000  # what the server has room for in one answer …
+_PREVIEWS_AT_ONCE = 500  # … and in one request
 
 
 class Schedule(TypedDict):
@@ -64,6 +67,21 @@ class Preview(TypedDict):
 
     localSchedule: str
     fires: list[PlannedFire]
+
+
+class FieldProblem(TypedDict):
+    """What is wrong with one property."""
+
+    field: str
+    message: str
+
+
+class Previewed(TypedDict):
+    """One of several schedules that were looked at; ``errors`` say why it could not be saved."""
+
+    localSchedule: str | None
+    fires: list[PlannedFire]
+    errors: list[FieldProblem]
 
 
 class Fire(TypedDict):
@@ -128,6 +146,16 @@ class AsyncScheduleRoutes(AsyncRoutes):
         """The schedules of an agent."""
         return await self._ask(list[Schedule], "GET", f"/agent/{agent_id}/schedules")
 
+    async def all_schedules(self, **filters: Any) -> list[Schedule]:
+        """The schedules of all agents, by agent and oldest first; ``spaceId`` narrows them to one space."""
+        found: list[Schedule] = []
+        while True:
+            asked = {**filters, "pageIndex": len(found) // _AT_ONCE + 1, "recordsPerPage": _AT_ONCE}
+            page = await self._ask(dict[str, list[Schedule]], "GET", "/schedules", params=asked)
+            found += page["items"]
+            if len(page["items"]) < _AT_ONCE:
+                return found
+
     async def schedule(self, agent_id: int, schedule_id: int) -> Schedule:
         """One schedule."""
         return await self._ask(Schedule, "GET", f"/agent/{agent_id}/schedules/{schedule_id}")
@@ -175,3 +203,14 @@ class AsyncScheduleRoutes(AsyncRoutes):
         """The ledger beside the ``times`` at which another system ran the same job."""
         path = f"/agent/{agent_id}/schedules/{schedule_id}/compare"
         return await self._ask(Comparison, "POST", path, json=body)
+
+    async def preview_many(self, bodies: Sequence[Mapping[str, Any]]) -> list[Previewed]:
+        """The next fires of many schedules, or what is wrong with each, in their order.
+
+        One with ``agentId`` is looked at as a new one of that agent; with ``scheduleId``, too, as a change of it.
+        """
+        found: list[Previewed] = []
+        for begin in range(0, len(bodies), _PREVIEWS_AT_ONCE):
+            body = {"schedules": list(bodies[begin : begin + _PREVIEWS_AT_ONCE])}
+            found += await self._ask(list[Previewed], "POST", "/schedules/previews", json=body)
+        return found

@@ -28,7 +28,7 @@ from pydantic import (
 
 from lamplighter.errors import FieldError, InvalidInput
 from lamplighter.manifest import references
-from lamplighter.manifest.destination import SAVING, Format
+from lamplighter.manifest.destination import SAVING, SENDING, Format, is_new
 from lamplighter.manifest.destination import (
     DestinationSection as DestinationSection,  # a section like the others
 )
@@ -57,7 +57,7 @@ _REQUIREMENT = re.compile(
 
 def _one_requirement(value: str, info: ValidationInfo) -> str:
     """A light check of what PEP 508 allows; uv does the whole one when it installs."""
-    if info.context is not SAVING or _REQUIREMENT.fullmatch(value):
+    if not is_new(info.context) or _REQUIREMENT.fullmatch(value):
         return value
     given, example = json.dumps(value[:LONGEST_SHOWN]), 'a name and versions, such as "scrapy>=2.13"'
     if value.startswith("-"):
@@ -74,13 +74,13 @@ Requirement = Annotated[Word, AfterValidator(_one_requirement)]
 
 
 def _whole(value: Any, info: ValidationInfo) -> Any:
-    if info.context is SAVING and (isinstance(value, bool) or not isinstance(value, int)):
+    if is_new(info.context) and (isinstance(value, bool) or not isinstance(value, int)):
         raise ValueError(f"must be a whole number without quotes, such as 100, not {shown(value)}")
     return value
 
 
 def _truth(value: Any, info: ValidationInfo) -> Any:
-    if info.context is SAVING and not isinstance(value, bool):
+    if is_new(info.context) and not isinstance(value, bool):
         raise ValueError(f"must be true or false, without quotes, not {shown(value)}")
     return value
 
@@ -122,7 +122,7 @@ class InputSection(_Section):
     @classmethod
     def _default_fits(cls, value: Any, info: ValidationInfo) -> Any:
         # Only when it is saved: an older version with a default that does not fit stays readable.
-        if info.context is SAVING:
+        if is_new(info.context):
             if not _is_finite(value):
                 raise ValueError("holds a number that JSON has not: inf or nan")
             wrong = _mismatch(info.data.get("type"), value) or references.impossible(value)
@@ -156,7 +156,7 @@ class SuccessSection(_Section):
     @field_validator("record_schema")
     @classmethod
     def _is_a_schema(cls, value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
-        if value is not None and info.context is SAVING:
+        if value is not None and is_new(info.context):
             try:
                 RecordSchema(value)
             except RefersElsewhere as problem:
@@ -280,9 +280,10 @@ def _is_finite(value: Any) -> bool:
     return True
 
 
-def read_manifest(files: Mapping[str, bytes]) -> Manifest:
+def read_manifest(files: Mapping[str, bytes], *, elsewhere: bool = False) -> Manifest:
     """The manifest of a bundle given as path → content.
 
+    With ``elsewhere`` it is to be sent to a server first, and what that must have installed is for it to say.
     Raises ``InvalidInput`` with one error for each mistake; the field is ``agent.toml`` and the key in it.
     """
     if FILE not in files:
@@ -292,7 +293,9 @@ def read_manifest(files: Mapping[str, bytes]) -> Manifest:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise InvalidInput.of(FILE, f"is not valid TOML: {problem}") from problem
     try:
-        return Manifest.model_validate(_with_loaded_schema(document, files), context=SAVING)
+        return Manifest.model_validate(
+            _with_loaded_schema(document, files), context=SENDING if elsewhere else SAVING
+        )
     except ValidationError as problem:
         raise InvalidInput(*map(_field_error, problem.errors())) from problem
 

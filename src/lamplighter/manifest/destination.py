@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from enum import Enum
 from importlib.util import find_spec
 from string import Formatter
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
@@ -26,6 +26,15 @@ Format = Literal["jsonl", "csv", "parquet"]
 Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 # The context in which an agent.toml is checked that somebody wants to save; one that was saved stays readable.
 SAVING = {"saving": True}
+# The same on another machine than the server's, which cannot know what is installed there.
+SENDING = {"saving": True, "elsewhere": True}
+
+
+def is_new(context: Any) -> bool:
+    """Whether what is checked is to be saved, here or after it was sent."""
+    return context is SAVING or context is SENDING
+
+
 PLACEHOLDERS = ("agent", "run", "attempt", "date", "time", "format")
 DELIVERIES = "lamplighter_deliveries"
 _SECRET = re.compile(r"\$\{secret:[^}]*\}")
@@ -94,7 +103,7 @@ class DestinationSection(BaseModel):
         if place is None:
             raise ValueError(f"to: is no place that records can be delivered to: {_KNOWN}")
         problems = [] if place is Place.UNKNOWN else list(_problems(self, place))
-        if info.context is SAVING:
+        if is_new(info.context):
             problems += [*_problems_of_references(self), *_problems_of_table(self)]
         if problems:
             raise ValueError("; ".join(problems))

@@ -1,13 +1,13 @@
 """Use cases of agents: save versions, restore, archive, list."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotFound
-from lamplighter.files import Files
+from lamplighter.files import Files, content_hash
 from lamplighter.manifest import Manifest, read_manifest
 from lamplighter.model import Actor, Agent, AgentQuery, AgentVersion, Role
 from lamplighter.service import audit
@@ -57,7 +57,9 @@ class Agents:
                     "space_id": space,
                     "user_id": actor.user_id,
                     "name": name,
-                    "description": request.description or manifest.agent.description,
+                    "description": manifest.agent.description
+                    if request.description is None
+                    else request.description,
                     "documentation": request.documentation,
                     "start_url": request.start_url,
                     "config_type": manifest.config_type,
@@ -120,6 +122,13 @@ class Agents:
         with self._db.read() as c:
             agent_of(c, actor, agent_id)
             return agents.versions(c, agent_id)
+
+    def bundle(self, actor: Actor, agent_id: int, version: int) -> BinaryIO:
+        """The files of a version as a zip, to be read and closed; NotFound."""
+        with self._db.read() as c:
+            agent_of(c, actor, agent_id)
+            address, _ = definition(c, agent_id, version)
+        return self._files.open_bundle(address)
 
     def archive(self, actor: Actor, agent_id: int, *, archived: bool) -> None:
         """Put an agent away, or take it back: the fires of an archived one end as Skipped."""
@@ -204,6 +213,7 @@ class Agents:
                 "file_size": sum(map(len, files.values())),
                 "bundle": bundle,
                 "manifest": manifest.model_dump(mode="json", by_alias=True),
+                "content_hash": content_hash(files),
             },
         )
 

@@ -15,7 +15,7 @@ from lamplighter.model import Actor, Fire, Outcome
 from lamplighter.planner import Comparison
 from lamplighter.service.access import agent_of
 from lamplighter.service.requests import Between, Request, Time, Until
-from lamplighter.service.schedules import schedule_or_404
+from lamplighter.service.schedules import schedule_of
 from lamplighter.store import fires
 from lamplighter.store.database import Database
 
@@ -75,7 +75,7 @@ class Comparisons:
         tolerance = timedelta(seconds=request.tolerance_seconds)
         with self._db.read() as c:
             agent_of(c, actor, agent_id)
-            schedule = schedule_or_404(c, agent_id, schedule_id)
+            schedule = schedule_of(c, agent_id, schedule_id)
             begin, end = _period(request, schedule.created, self._clock.now())
             # What lies around the period may be the same as something in it.
             rows = _rows(c, schedule_id, begin, end, tolerance)

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, TypeVar, cast
@@ -33,7 +33,16 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from lamplighter.model import CatchUp, LogLevel, LogMode, ParallelExport, Role, RunSettings, ScheduleType
+from lamplighter.model import (
+    CatchUp,
+    LogLevel,
+    LogMode,
+    ParallelExport,
+    Role,
+    RunSettings,
+    ScheduleType,
+    Timing,
+)
 from lamplighter.triggers import DstGap, DstOverlap, Period
 
 LONGEST_INPUT = 1_000_000  # characters of JSON
@@ -42,6 +51,7 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
 
 Choice = TypeVar("Choice", bound=StrEnum | IntEnum)
+Kept = TypeVar("Kept", Timing, RunSettings)
 
 
 class Request(BaseModel):
@@ -226,6 +236,38 @@ Gap = Annotated[DstGap, BeforeValidator(choose(DstGap))]
 Overlap = Annotated[DstOverlap, BeforeValidator(choose(DstOverlap))]
 
 
+# What a schedule has a default for, by the name without regard to case: how one goes back to it.
+_RESETTABLE = {
+    to_camel(name): name
+    for name in (
+        *("input_parameters", "local_schedule"),
+        *(f.name for f in (*fields(RunSettings), *fields(Timing)) if f.default is not MISSING),
+    )
+    if name != "anchor"
+}
+_RESETS = {name.lower(): field for name, field in _RESETTABLE.items()}
+
+
+def _resets(names: list[str]) -> list[str]:
+    unknown = [name for name in names if name.lower() not in _RESETS]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} has no default: name some of {', '.join(sorted(_RESETTABLE))}")
+    return [_RESETS[name.lower()] for name in names]
+
+
+Resets = Annotated[
+    list[StrictStr],
+    AfterValidator(_resets),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"type": "string", "enum": sorted(_RESETTABLE)},
+            "description": "When changing: properties that go back to their defaults, unless they are sent too",
+        }
+    ),
+]
+
+
 class SettingsRequest(Request):
     """The settings of runs that a schedule and a start have in common."""
 
@@ -276,6 +318,12 @@ class ScheduleRequest(SettingsRequest):
     dst_gap: Gap | None = None
     dst_overlap: Overlap | None = None
     excluded_dates: Annotated[list[Text], Field(max_length=1000)] | None = None
+    reset: Resets | None = None
+
+    def reset_in(self, value: Kept) -> Kept:
+        """A value of a schedule with the defaults of the fields that are to be reset."""
+        defaults: dict[str, Any] = {f.name: f.default for f in fields(value) if f.name in (self.reset or ())}
+        return replace(value, **defaults)
 
 
 class PreviewRequest(ScheduleRequest):

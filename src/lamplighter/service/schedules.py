@@ -65,21 +65,30 @@ class Schedules:
             agent_of(c, actor, agent_id)
             return schedules.of_agent(c, agent_id)
 
+    def everywhere(
+        self, actor: Actor, space_id: int | None, *, skip: int, limit: int | None
+    ) -> tuple[list[Schedule], int]:
+        """The schedules of all agents that the actor sees, or of one space, a part; and how many there are."""
+        seen = actor.spaces
+        with self._db.read() as c:
+            found = schedules.in_spaces(c, seen, space_id, skip=skip, limit=limit)
+            return found, schedules.count_in_spaces(c, seen, space_id)
+
     def get(self, actor: Actor, agent_id: int, schedule_id: int) -> Schedule:
         """One schedule; NotFound."""
         with self._db.read() as c:
             agent_of(c, actor, agent_id)
-            return schedule_or_404(c, agent_id, schedule_id)
+            return schedule_of(c, agent_id, schedule_id)
 
     def create(self, actor: Actor, agent_id: int, request: ScheduleRequest) -> Schedule:
         """Add a schedule to an agent; InvalidInput names every field that is wrong."""
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            name, timing = _checked(c, agent, request, None, now)
+            name, timing = checked(c, agent, request, None, now)
             enabled = request.is_enabled is not False
             due = planner.next_due(0, timing, now)
-            _check_it_ever_fires(timing, due)
+            check_it_ever_fires(timing, due)
             schedule = Schedule(
                 id=0,
                 agent_id=agent_id,
@@ -110,18 +119,20 @@ class Schedules:
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            old = schedule_or_404(c, agent_id, schedule_id)
-            name, timing = _checked(c, agent, request, old, now)
+            old = schedule_of(c, agent_id, schedule_id)
+            name, timing = checked(c, agent, request, old, now)
+            reset = request.reset or ()
             local = request.local_schedule
             if local is None or local == local_schedule(old):
-                local = old.local_schedule
+                local = None if "local_schedule" in reset else old.local_schedule
             new = replace(
                 old,
                 name=name,
                 is_enabled=old.is_enabled if request.is_enabled is None else request.is_enabled,
                 timing=timing,
-                settings=request.settings(old.settings),
-                input_parameters=request.input_parameters or old.input_parameters,
+                settings=request.settings(request.reset_in(old.settings)),
+                input_parameters=request.input_parameters
+                or (None if "input_parameters" in reset else old.input_parameters),
                 local_schedule=local,
                 updated=now,
                 is_shadow=old.is_shadow if request.is_shadow is None else request.is_shadow,
@@ -141,7 +152,7 @@ class Schedules:
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            old = schedule_or_404(c, agent_id, schedule_id)
+            old = schedule_of(c, agent_id, schedule_id)
             if old.is_enabled is on:
                 return
             if on:
@@ -156,7 +167,7 @@ class Schedules:
         with self._db.write() as c:
             now = self._clock.now()
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            schedule = schedule_or_404(c, agent_id, schedule_id)
+            schedule = schedule_of(c, agent_id, schedule_id)
             _settle(c, schedule, agent, now, "deleted", fire_if_on_time=False)
             schedules.delete(c, schedule_id, now)
             _note(c, actor, now, "schedule.delete", agent, schedule, {})
@@ -165,7 +176,7 @@ class Schedules:
         """Start the agent with the schedule's settings, outside its cadence; returns the set's id."""
         with self._db.write() as c:
             agent = agent_of(c, actor, agent_id, Role.EDITOR)
-            schedule = schedule_or_404(c, agent_id, schedule_id)
+            schedule = schedule_of(c, agent_id, schedule_id)
             refuse_archived(agent)
             check_input(c, agent, schedule.input_parameters)
             start = launch.Launch(
@@ -198,19 +209,14 @@ class Schedules:
         """Rows of the fire ledger, newest first: each due time and what became of it; and how many there are."""
         with self._db.read() as c:
             agent_of(c, actor, agent_id)
-            schedule_or_404(c, agent_id, schedule_id)
+            schedule_of(c, agent_id, schedule_id)
             found = fires.of_schedule(c, schedule_id, skip=skip, limit=limit, since=since, until=until)
             return found, fires.count_of_schedule(c, schedule_id, since=since, until=until)
 
     def preview(self, _actor: Actor, request: PreviewRequest) -> tuple[str, list[PlannedFire]]:
         """The text of a schedule that need not exist, and its next fires."""
         now = self._clock.now()
-        timing = _timing(request, None, now, in_the_past=True)
-        after = request.after or now
-        if timing.schedule_type is ScheduleType.RUN_EVERY and timing.start_time is None and timing.anchor:
-            after = max(after, timing.anchor)
-        text = request.local_schedule or describe(planner.trigger_of(timing))
-        return text, [_planned(timing, due) for due in planner.due_times(timing, after, request.count)]
+        return planned(timing_of(request, None, now, in_the_past=True), request, now)
 
 
 _NOT_SET_BY_PEOPLE = frozenset({"updated", "decided_until", "next", "anchor", "problem"})
@@ -253,6 +259,15 @@ def local_schedule(schedule: Schedule) -> str:
         return f"cannot be evaluated: {problem}"
 
 
+def planned(timing: Timing, request: PreviewRequest, now: datetime) -> tuple[str, list[PlannedFire]]:
+    """The text of a schedule with this timing, and as many of its next fires as the request asks for."""
+    after = request.after or now
+    if timing.schedule_type is ScheduleType.RUN_EVERY and timing.start_time is None and timing.anchor:
+        after = max(after, timing.anchor)
+    text = request.local_schedule or describe(planner.trigger_of(timing))
+    return text, [_planned(timing, due) for due in planner.due_times(timing, after, request.count)]
+
+
 def _planned(timing: Timing, due: datetime) -> PlannedFire:
     note = dst_note(planner.trigger_of(timing), due)
     if planner.is_excluded(timing, due):
@@ -260,8 +275,8 @@ def _planned(timing: Timing, due: datetime) -> PlannedFire:
     return PlannedFire(due, planner.local(due, timing.timezone), note)
 
 
-def schedule_or_404(c: sa.Connection, agent_id: int, schedule_id: int) -> Schedule:
-    """The agent's schedule; NotFound."""
+def schedule_of(c: sa.Connection, agent_id: int, schedule_id: int) -> Schedule:
+    """One schedule of an agent; NotFound."""
     schedule = schedules.get(c, agent_id, schedule_id)
     if schedule is None:
         raise NotFound(f"agent {agent_id} has no schedule {schedule_id}")
@@ -280,7 +295,7 @@ def _with_next(c: sa.Connection, old: Schedule, new: Schedule, agent: Agent, now
     decided = max(now, until)
     due = planner.next_due(new.id, new.timing, decided) if new.is_enabled else None
     if moved:
-        _check_it_ever_fires(new.timing, planner.next_due(new.id, new.timing, decided))
+        check_it_ever_fires(new.timing, planner.next_due(new.id, new.timing, decided))
     return replace(new, decided_until=decided, next=due, problem=None)
 
 
@@ -311,15 +326,16 @@ def _skip_unreadable(schedule: Schedule, what: str, problem: Exception) -> Plan 
     return Plan((row,), None, due, None)
 
 
-def _checked(
+def checked(
     c: sa.Connection, agent: Agent, request: ScheduleRequest, old: Schedule | None, now: datetime
 ) -> tuple[str, Timing]:
     """The name and timing that are asked for; InvalidInput tells everything that is wrong with the request."""
     errors = [
-        *errors_of(lambda: _timing(request, old, now)),
+        *errors_of(lambda: timing_of(request, old, now)),
         *errors_of(lambda: check_references(c, request)),
     ]
-    if old is None or request.input_parameters is not None:
+    is_reset = "input_parameters" in (request.reset or ())
+    if old is None or request.input_parameters is not None or is_reset:
         errors += errors_of(lambda: check_input(c, agent, request.input_parameters))
     elif request.is_enabled and not old.is_enabled:  # the agent and the secrets may be others than they were
         errors += errors_of(lambda: check_input(c, agent, old.input_parameters))
@@ -327,7 +343,7 @@ def _checked(
         errors.append(FieldError("name", "is required: 1 to 200 characters"))
     if errors or request.name is None:
         raise InvalidInput(*errors)
-    return request.name, _timing(request, old, now)
+    return request.name, timing_of(request, old, now)
 
 
 def check_references(c: sa.Connection, request: SettingsRequest | RunSettings) -> None:
@@ -352,10 +368,11 @@ def _what_there_is(names: Mapping[int, str]) -> str:
     return f"those there are: {listed}{more}"
 
 
-def _timing(
+def timing_of(
     request: ScheduleRequest, old: Schedule | None, now: datetime, *, in_the_past: bool = False
 ) -> Timing:
-    base = Timing(_inferred_type(request)) if old is None else old.timing
+    """When a new schedule, or the ``old`` one when it is changed, is to be due; InvalidInput."""
+    base = Timing(_inferred_type(request)) if old is None else request.reset_in(old.timing)
     given = {n: getattr(request, n) for n in _TIMING if getattr(request, n, None) is not None}
     if "excluded_dates" in given:
         given["excluded_dates"] = tuple(sorted(set(given["excluded_dates"])))
@@ -452,6 +469,6 @@ def _now_is(now: datetime) -> str:
     return f"it is now {now:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _check_it_ever_fires(timing: Timing, due: Due | None) -> None:
+def check_it_ever_fires(timing: Timing, due: Due | None) -> None:
     if due is None and timing.schedule_type is not ScheduleType.NONE and timing.end_time is not None:
         raise InvalidInput.of("endTime", "the schedule would never fire: no due time comes before its end")

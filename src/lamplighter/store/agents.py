@@ -74,6 +74,7 @@ def versions(c: sa.Connection, agent_id: int) -> list[AgentVersion]:
             row["comments"],
             row["file_size"],
             row["bundle"],
+            row["content_hash"],
         )
         for row in c.execute(query).mappings()
     ]
@@ -153,7 +154,12 @@ def _order(wanted: AgentQuery) -> list[sa.ColumnElement[Any]]:
 
 def _select() -> sa.Select[Any]:
     return (
-        sa.select(agents, agent_versions.c.manifest, _last_status().label("last_status"))
+        sa.select(
+            agents,
+            agent_versions.c.manifest,
+            agent_versions.c.content_hash,
+            _last_status().label("last_status"),
+        )
         .join(
             agent_versions,
             sa.and_(agent_versions.c.agent_id == agents.c.id, agent_versions.c.version == agents.c.version),
@@ -194,5 +200,6 @@ def _agent(row: sa.RowMapping, missing_secrets: Iterable[str]) -> Agent:
         created=row["created"],
         updated=row["updated"],
         last_activity=row["last_activity"],
+        content_hash=row["content_hash"],
         missing_secrets=tuple(missing_secrets),
     )

@@ -1,6 +1,6 @@
 """Schedules: keeping them, and finding those that are due without looking at the others."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -81,6 +81,28 @@ def of_agent(c: sa.Connection, agent_id: int) -> list[Schedule]:
         .order_by(schedules.c.id)
     )
     return [_schedule(row) for row in c.execute(query).mappings()]
+
+
+def in_spaces(
+    c: sa.Connection, seen: Collection[int] | None, space_id: int | None, *, skip: int, limit: int | None
+) -> list[Schedule]:
+    """The schedules in the spaces ``seen`` (None: all), or in one of those, by agent and oldest first; a part."""
+    query = _in_spaces(sa.select(schedules), seen, space_id)
+    query = query.order_by(schedules.c.agent_id, schedules.c.id).limit(limit).offset(skip)
+    return [_schedule(row) for row in c.execute(query).mappings()]
+
+
+def count_in_spaces(c: sa.Connection, seen: Collection[int] | None, space_id: int | None) -> int:
+    """How many schedules ``in_spaces`` has to give."""
+    query = _in_spaces(sa.select(sa.func.count()).select_from(schedules), seen, space_id)
+    return int(c.execute(query).scalar_one())
+
+
+def _in_spaces(query: sa.Select[Any], seen: Collection[int] | None, space_id: int | None) -> sa.Select[Any]:
+    query = query.join(agents, agents.c.id == schedules.c.agent_id).where(schedules.c.deleted.is_(None))
+    if seen is not None:
+        query = query.where(agents.c.space_id.in_(seen))
+    return query if space_id is None else query.where(agents.c.space_id == space_id)
 
 
 def due(

@@ -210,6 +210,7 @@ agent_versions = _table(
     sa.Column("file_size", sa.BigInteger, nullable=False),
     sa.Column("bundle", sa.Text, nullable=False),
     sa.Column("manifest", sa.JSON, nullable=False),
+    sa.Column("content_hash", sa.Text),  # null for those that were saved before there was any
 )
 agent_versions.dialect_options["sqlite"]["autoincrement"] = False
 

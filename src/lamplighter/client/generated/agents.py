@@ -1,6 +1,6 @@
 """Made from client/agents.py by `make client`. Do not edit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from lamplighter.client.agents import Agent, Version, _bundle
@@ -27,8 +27,10 @@ class AgentRoutes(Routes):
         """Create an agent from a zip or tar.gz file."""
         return self._ask(Agent, "POST", "/agent", data=fields, files=_bundle(bundle))
 
-    def save_agent(self, agent_id: int, bundle: IO[bytes], fields: Mapping[str, str]) -> Agent:
-        """Save the next version of an agent from a zip or tar.gz file."""
+    def save_agent(self, agent_id: int, bundle: IO[bytes] | None, fields: Mapping[str, str]) -> Agent:
+        """Save the next version of an agent from a zip or tar.gz file; without one it has the files it had."""
+        if bundle is None:
+            return self._ask(Agent, "PUT", f"/agent/{agent_id}", json=fields)
         return self._ask(Agent, "PUT", f"/agent/{agent_id}", data=fields, files=_bundle(bundle))
 
     def delete_agent(self, agent_id: int) -> None:
@@ -42,6 +44,11 @@ class AgentRoutes(Routes):
     def versions(self, agent_id: int) -> list[Version]:
         """The versions of an agent, newest first."""
         return self._ask(list[Version], "GET", f"/agent/{agent_id}/versions")
+
+    def bundle(self, agent_id: int, version: int) -> Iterator[bytes]:
+        """The files of a version as a zip, piece by piece."""
+        with self._sender.stream(f"/api/v1/agent/{agent_id}/version/{version}/bundle") as answer:
+            yield from answer.iter_bytes()
 
     def restore_version(self, agent_id: int, version: int, comment: str | None = None) -> Agent:
         """Save the content of an old version as a new one."""

@@ -1,14 +1,17 @@
 """Made from client/schedules.py by `make client`. Do not edit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lamplighter.client.generated.sending import Routes
 from lamplighter.client.runs import Run
 from lamplighter.client.schedules import (
+    _AT_ONCE,
+    _PREVIEWS_AT_ONCE,
     Comparison,
     Fire,
     Preview,
+    Previewed,
     Schedule,
 )
 
@@ -19,6 +22,16 @@ class ScheduleRoutes(Routes):
     def schedules(self, agent_id: int) -> list[Schedule]:
         """The schedules of an agent."""
         return self._ask(list[Schedule], "GET", f"/agent/{agent_id}/schedules")
+
+    def all_schedules(self, **filters: Any) -> list[Schedule]:
+        """The schedules of all agents, by agent and oldest first; ``spaceId`` narrows them to one space."""
+        found: list[Schedule] = []
+        while True:
+            asked = {**filters, "pageIndex": len(found) // _AT_ONCE + 1, "recordsPerPage": _AT_ONCE}
+            page = self._ask(dict[str, list[Schedule]], "GET", "/schedules", params=asked)
+            found += page["items"]
+            if len(page["items"]) < _AT_ONCE:
+                return found
 
     def schedule(self, agent_id: int, schedule_id: int) -> Schedule:
         """One schedule."""
@@ -67,3 +80,14 @@ class ScheduleRoutes(Routes):
         """The ledger beside the ``times`` at which another system ran the same job."""
         path = f"/agent/{agent_id}/schedules/{schedule_id}/compare"
         return self._ask(Comparison, "POST", path, json=body)
+
+    def preview_many(self, bodies: Sequence[Mapping[str, Any]]) -> list[Previewed]:
+        """The next fires of many schedules, or what is wrong with each, in their order.
+
+        One with ``agentId`` is looked at as a new one of that agent; with ``scheduleId``, too, as a change of it.
+        """
+        found: list[Previewed] = []
+        for begin in range(0, len(bodies), _PREVIEWS_AT_ONCE):
+            body = {"schedules": list(bodies[begin : begin + _PREVIEWS_AT_ONCE])}
+            found += self._ask(list[Previewed], "POST", "/schedules/previews", json=body)
+        return found

@@ -26,6 +26,7 @@ from lamplighter.service.idempotency import Idempotency
 from lamplighter.service.identity import Identity
 from lamplighter.service.keys import Keys
 from lamplighter.service.notifications import Notifications
+from lamplighter.service.previews import Previews
 from lamplighter.service.proxies import ProxyPools
 from lamplighter.service.rate_limits import RateLimits
 from lamplighter.service.requests import Time as TimeGiven
@@ -46,6 +47,7 @@ class Services:
     agents: Agents
     schedules: Schedules
     comparisons: Comparisons
+    previews: Previews
     webhooks: Webhooks
     runs: Runs
     evidence: FailureEvidence

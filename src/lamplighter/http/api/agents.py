@@ -1,15 +1,17 @@
 """Routes of agents."""
 
 import json
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from starlette.datastructures import UploadFile
 
-from lamplighter.archives import checked_files, files_of_archive
+from lamplighter.archives import checked_files, files_of_archive, is_clutter
 from lamplighter.errors import InvalidInput, UnsupportedMedia
 from lamplighter.http.api.access import AgentId, Caller, Paging, Use, problems
 from lamplighter.http.api.shapes import AgentPage, AgentShape, Page, VersionShape
@@ -97,7 +99,8 @@ async def _read_json(request: Request) -> tuple[AgentRequest, dict[str, bytes] |
         raise InvalidInput.of("", f"the body is not valid JSON: {problem}") from problem
     if body.files is None:
         return body, None
-    return body, checked_files({name: text.encode() for name, text in body.files.items()})
+    files = {name: text.encode() for name, text in body.files.items() if not is_clutter(name)}
+    return body, checked_files(files)
 
 
 async def _read_multipart(request: Request) -> tuple[AgentRequest, dict[str, bytes] | None]:
@@ -129,6 +132,8 @@ def _parse(document: Any) -> AgentRequest:
         raise RequestValidationError(errors) from problem
 
 
+VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
+_BLOCK = 256 * 1024
 Sent = Annotated[tuple[AgentRequest, dict[str, bytes] | None], Depends(_read)]
 
 
@@ -224,10 +229,37 @@ def list_versions(
     return paging.page([VersionShape.of(version) for version in use.agents.versions(caller, agent_id)])
 
 
+@router.get(
+    "/agent/{agentId}/version/{version}/bundle",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The files",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **problems(400, 401, 404),
+    },
+)
+def download_bundle(agent_id: AgentId, version: VersionNumber, use: Use, caller: Caller) -> Response:
+    """The files of a version as a zip; the same version is always the same zip."""
+    name = f"agent-{agent_id}-version-{version}.zip"
+    return StreamingResponse(
+        _blocks(use.agents.bundle(caller, agent_id, version)),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
 @router.post("/agent/{agentId}/version/{version}/restore", responses=problems(400, 401, 404, 413, 415))
 def restore_version(
     agent_id: AgentId,
-    version: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    version: VersionNumber,
     use: Use,
     caller: Caller,
     body: RestoreRequest | None = None,

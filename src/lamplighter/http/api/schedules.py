@@ -21,6 +21,7 @@ from lamplighter.http.api.shapes import (
     FireShape,
     Page,
     PlannedFireShape,
+    PreviewedShape,
     PreviewShape,
     RunShape,
     ScheduleShape,
@@ -28,6 +29,7 @@ from lamplighter.http.api.shapes import (
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import Schedule
 from lamplighter.service.comparisons import CompareRequest
+from lamplighter.service.previews import PreviewsRequest
 from lamplighter.service.requests import PreviewRequest, ScheduleRequest
 
 router = APIRouter(tags=["schedules"], route_class=OnceRoute)
@@ -144,6 +146,28 @@ def preview_schedule(body: PreviewRequest, use: Use, caller: Caller) -> PreviewS
     """The next fires of a schedule that need not exist; nothing is stored."""
     text, fires = use.schedules.preview(caller, body)
     return PreviewShape(local_schedule=text, fires=[PlannedFireShape.of(fire) for fire in fires])
+
+
+@router.post("/schedules/previews", responses=problems(400, 401, 413, 415))
+def preview_schedules(body: PreviewsRequest, use: Use, caller: Caller) -> list[PreviewedShape]:
+    """The next fires of many schedules, or what is wrong with each; nothing is stored."""
+    return [PreviewedShape.of(one) for one in use.previews.of(caller, body)]
+
+
+@router.get("/schedules", responses=problems(400, 401))
+def list_all_schedules(
+    use: Use,
+    caller: Caller,
+    space_id: Annotated[int | None, Query(alias="spaceId", ge=1, le=2**31 - 1)] = None,
+    *,
+    paging: Paging,
+) -> list[ScheduleShape] | Page[ScheduleShape]:
+    """The schedules of all agents, by agent and oldest first."""
+    skip, limit = (paging.skip, paging.limit) if paging.asked else (0, None)
+    found, total = use.schedules.everywhere(caller, space_id, skip=skip, limit=limit)
+    warnings = use.groups.warnings(found)
+    shapes = [ScheduleShape.of(s, warnings[s.id]) for s in found]
+    return Page(items=shapes, total_record_count=total) if paging.asked else shapes
 
 
 def _shape(use: Services, schedule: Schedule) -> ScheduleShape:

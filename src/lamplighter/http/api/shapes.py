@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from lamplighter import model
 from lamplighter.errors import InvalidInput, LamplighterError
 from lamplighter.planner import Combination, iso, local
+from lamplighter.service.previews import Previewed
 from lamplighter.service.schedules import PlannedFire, local_schedule
 
 Time = Annotated[
@@ -20,6 +21,10 @@ Time = Annotated[
 
 
 Item = TypeVar("Item")
+_HASH = (
+    "What its files hash to: SHA-256 of what `sha256sum` prints for them, sorted by path. Null for a version that"
+    " was saved by an older server"
+)
 
 
 class Shape(BaseModel):
@@ -189,6 +194,23 @@ class PreviewShape(Shape):
     fires: list[PlannedFireShape]
 
 
+class PreviewedShape(Shape):
+    """One of several schedules that were looked at: its text and next fires, or why it could not be saved."""
+
+    local_schedule: str | None
+    fires: list[PlannedFireShape]
+    errors: list[FieldProblem]
+
+    @classmethod
+    def of(cls, p: Previewed) -> "PreviewedShape":
+        """The answer for a schedule that was looked at."""
+        return cls(
+            local_schedule=p.text,
+            fires=[PlannedFireShape.of(fire) for fire in p.fires],
+            errors=[FieldProblem(field=e.field, message=e.message) for e in p.errors],
+        )
+
+
 class FireShape(Shape):
     """A row of the fire ledger; ``count`` due times from ``dueTime`` to ``lastDueTime`` share it."""
 
@@ -245,6 +267,7 @@ class AgentShape(Shape):
     last_activity: Time | None
     agent_templates: str | None = None
     is_archived: bool
+    content_hash: str | None = Field(description=_HASH)
 
     @classmethod
     def of(cls, a: model.Agent) -> "AgentShape":
@@ -266,6 +289,7 @@ class AgentShape(Shape):
             updated=a.updated,
             last_activity=a.last_activity,
             is_archived=a.is_archived,
+            content_hash=a.content_hash,
         )
 
 
@@ -285,6 +309,7 @@ class VersionShape(Shape):
     created: Time
     comments: str | None
     file_size: int
+    content_hash: str | None = Field(description=_HASH)
 
     @classmethod
     def of(cls, v: model.AgentVersion) -> "VersionShape":
@@ -295,6 +320,7 @@ class VersionShape(Shape):
             created=v.created,
             comments=v.comments,
             file_size=v.file_size,
+            content_hash=v.content_hash,
         )
 
 
