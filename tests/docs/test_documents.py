@@ -22,6 +22,7 @@ from lamplighter.http.api.access import Services
 from lamplighter.http.app import create_app
 from lamplighter.manifest import Manifest, read_manifest
 from lamplighter.service.billing import CreditsRequest, RatesRequest
+from lamplighter.service.comparisons import CompareRequest
 from lamplighter.service.notifications import NotificationRequest, RotateRequest
 from lamplighter.service.requests import (
     AgentRequest,
@@ -273,6 +274,7 @@ BODIES: dict[str, type[Request]] = {
     r"/agent": AgentRequest,
     r"/agent/\d+/start": StartRequest,
     r"/agent/\d+/schedules(/\d+)?": ScheduleRequest,
+    r"/agent/\d+/schedules/\d+/compare": CompareRequest,
     r"/schedules/preview": PreviewRequest,
     r"/secrets/\w+": SecretRequest,
     r"/api-keys": KeyRequest,

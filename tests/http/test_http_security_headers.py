@@ -66,7 +66,7 @@ def test_every_route_carries_them_to_strangers_and_to_callers(
         ("GET", "/%00%0d%0a", 404),
         ("TRACE", "/api/v1/agent/all", 405),
         ("OPTIONS", "/api/v1/agent/all", 405),
-        ("DELETE", "/api/v1/agent/all", 400),
+        ("DELETE", "/api/v1/agent/all", 405),
         ("GET", "/docs", 200),
         ("GET", "/openapi.json", 200),
         ("GET", "/health/live", 200),

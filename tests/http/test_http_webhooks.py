@@ -134,7 +134,7 @@ def test_who_posts_to_the_address_starts_the_agent(server: RunningServer, agent:
     used = again(server, hook)
     assert used["lastRunId"] == run["id"]
     assert used["lastResult"] == f"started run {run['id']}"
-    assert used["lastUsed"] >= hook["created"]
+    assert datetime.fromisoformat(used["lastUsed"]) >= datetime.fromisoformat(hook["created"])
     assert used["url"] == hook["url"]
 
 

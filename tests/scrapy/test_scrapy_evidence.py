@@ -64,10 +64,11 @@ def test_without_an_exception_the_last_error_page_is_kept(tmp_path: Path, site: 
 
 
 def test_a_site_without_robots_file_is_no_evidence(tmp_path: Path) -> None:
-    with Site(lambda path: (404 if path == "/robots.txt" else 200, "page")) as site:
-        crawl(tmp_path, site, "/200/a", settings="ROBOTSTXT_OBEY = True")
+    with Site(lambda path: (404, "no robots.txt") if path == "/robots.txt" else (200, "page")) as site:
+        outcome = crawl(tmp_path, site, "/200/a", settings="ROBOTSTXT_OBEY = True")
     assert "/robots.txt" in site.paths
-    assert not (tmp_path / "evidence").exists()
+    assert outcome.report["answers"] == {"127.0.0.1": {"200": 1}}
+    assert failing_page(tmp_path) == "page"  # the last good one, as no record came
 
 
 def test_the_page_of_a_dropped_item_is_kept(tmp_path: Path, site: Site) -> None:

@@ -76,7 +76,7 @@ def test_the_first_ten_pages_are_kept(tmp_path: Path, site: Site) -> None:
 def test_a_page_that_looks_like_a_wall_is_an_error_page(tmp_path: Path) -> None:
     with Site(lambda path: (200, "<title>Just a moment...</title>" if path == "/wall" else "page")) as site:
         outcome = snapshots(tmp_path, site, *(f"/{n}" for n in range(12)), "/wall")
-    assert told(outcome)[-1].endswith("/wall answered 200 with what looks like a wall against robots")
+    assert told(outcome)[-1].endswith("/wall answered 200 with a Cloudflare challenge")
     assert len(kept(tmp_path)) == 11
 
 
