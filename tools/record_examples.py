@@ -153,7 +153,7 @@ def settings(go: Recorder) -> None:
             "listNotificationMessages",
             "listSecrets",
         ),
-        *("live", "ready"),
+        *("live", "ready", "metrics"),
     ):
         go.do(operation)
 

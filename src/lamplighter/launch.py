@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from lamplighter import metrics
 from lamplighter.model import Outcome, RunSettings, RunStatus, SetState
 from lamplighter.planner import (
     Admission,
@@ -70,8 +71,14 @@ def launch_sets(c: sa.Connection, launches: Sequence[Launch], now: datetime) -> 
     """
     admitted = _admit(c, launches)
     scheduled = [a for a in admitted if a.launch.entry is not None]
-    for one, fire_id in zip(scheduled, fires.insert(c, [_fire_row(a, now) for a in scheduled]), strict=True):
+    decided = [_decided(a) for a in scheduled]
+    rows_of_ledger = [
+        _ledger_row(a.launch.schedule_id, entry, now) for a, entry in zip(scheduled, decided, strict=True)
+    ]
+    for one, fire_id in zip(scheduled, fires.insert(c, rows_of_ledger), strict=True):
         one.fire_id = fire_id
+    for entry in decided:
+        metrics.decided(entry.outcome, entry.due, entry.count, now)
     starting = [a for a in admitted if a.admission is not Admission.SKIP]
     inputs = [split_input(a.launch.input_parameters, a.launch.settings.parallelism) for a in starting]
     set_ids = sets.insert(
@@ -89,6 +96,8 @@ def carry_out(c: sa.Connection, planned: Sequence[tuple[DueSchedule, Plan]], now
     """Write what was planned: ledger rows, sets, runs and each schedule's next due time, all or nothing."""
     settled = [(due.schedule, entry) for due, plan in planned for entry in plan.settled]
     fires.insert(c, [_ledger_row(s.id, entry, now, is_shadow=s.is_shadow) for s, entry in settled])
+    for _, entry in settled:
+        metrics.decided(entry.outcome, entry.due, entry.count, now)
     launches = [
         Launch(
             agent_id=due.schedule.agent_id,
@@ -161,15 +170,16 @@ def _admit(c: sa.Connection, launches: Sequence[Launch]) -> list[_Admitted]:
     return admitted
 
 
-def _fire_row(a: _Admitted, now: datetime) -> dict[str, Any]:
+def _decided(a: _Admitted) -> Entry:
+    """What the ledger is to say: the plan, and what admission made of it."""
     entry = a.launch.entry
     if entry is None:
         raise ValueError("only a fire of a schedule has a row in the ledger")
     if a.admission is Admission.SKIP:
-        entry = replace(entry, outcome=Outcome.SKIPPED, reason="previous run still waiting")
-    elif a.admission is Admission.HOLD:
-        entry = replace(entry, outcome=Outcome.HELD, reason=f"{entry.reason}; {_HELD}")
-    return _ledger_row(a.launch.schedule_id, entry, now)
+        return replace(entry, outcome=Outcome.SKIPPED, reason="previous run still waiting")
+    if a.admission is Admission.HOLD:
+        return replace(entry, outcome=Outcome.HELD, reason=f"{entry.reason}; {_HELD}")
+    return entry
 
 
 def _ledger_row(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from lamplighter import charging, planner, telling
+from lamplighter import charging, metrics, planner, telling
 from lamplighter.charging import NOTHING, Work
 from lamplighter.launch import release, settle_set
 from lamplighter.model import Counters, Run, RunStatus, SetState, StopCause
@@ -74,6 +74,7 @@ def conclude(
         settle_set(c, run.set_id, run.agent_id, now)
         agents.touch(c, run.agent_id, now)
         charging.attempt_ended(c, run, work, now)
+        metrics.attempt_ended(verdict.status, run.start_time, now)
         if not is_retried(run, verdict):
             telling.run_ended(c, run, verdict.status, verdict.message, verdict.warnings, now)
     return changed

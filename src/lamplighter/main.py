@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -46,6 +47,7 @@ from lamplighter.service.health import Health
 from lamplighter.service.idempotency import Idempotency
 from lamplighter.service.identity import Identity
 from lamplighter.service.keys import Keys
+from lamplighter.service.metrics import Metrics
 from lamplighter.service.notifications import Notifications
 from lamplighter.service.openid import OpenIdIssuer
 from lamplighter.service.previews import Previews
@@ -119,6 +121,9 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         pool.wake()
         notifier.wake()
 
+    def last_passes() -> dict[str, datetime]:
+        return {"scheduler": engine.last_good_pass, "runner": pool.last_good_pass}
+
     signer = Signer(secret)
     runs = Runs(db, clock, files, vault, signer, pool.wake)
     evidence = FailureEvidence(runs, files)
@@ -143,7 +148,8 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         retention=Retention(db, clock, prune_now),
         analytics=Analytics(db, clock),
         billing=Billing(db, clock),
-        health=Health(db, clock, lambda: {"scheduler": engine.last_good_pass, "runner": pool.last_good_pass}),
+        health=Health(db, clock, last_passes),
+        metrics=Metrics(db, clock, last_passes),
         rate_limits=RateLimits(clock, settings.rate_limit),
         idempotency=Idempotency(db, clock, vault, wake_all),
         clock=clock,

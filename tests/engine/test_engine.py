@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from lamplighter import lifecycle, planner
+from lamplighter import lifecycle, metrics, planner
 from lamplighter.engine import BACKLOG_PER_SECOND, Engine
 from lamplighter.errors import Unavailable
 from lamplighter.model import CatchUp, Fire, RunSettings, RunStatus
@@ -341,3 +341,26 @@ def test_the_scheduler_reads_its_index_and_not_the_table(db: Database) -> None:
                     statement,
                     details,
                 )
+
+
+def test_due_times_and_their_lateness_are_measured(db: Database, clock: VirtualClock, engine: Engine) -> None:
+    def value(name: str, **labels: str) -> float:
+        return metrics.registry.get_sample_value(name, labels) or 0.0
+
+    def state() -> tuple[float, ...]:
+        return (
+            value("lamplighter_due_times_total", outcome="fired"),
+            value("lamplighter_due_times_total", outcome="merged"),
+            value("lamplighter_due_times_total", outcome="late"),
+            value("lamplighter_fire_lateness_seconds_count"),
+            value("lamplighter_fire_lateness_seconds_sum"),
+        )
+
+    with db.write() as c:
+        make_schedule(c, make_agent(c))
+    before = state()
+    engine.pass_once(clock.advance(seconds=60, milliseconds=250))
+    now = state()
+    assert [round(b - a, 6) for a, b in zip(before, now, strict=True)] == [1, 0, 1, 0.25]
+    engine.pass_once(clock.advance(hours=1))
+    assert [round(b - a, 6) for a, b in zip(now, state(), strict=True)] == [1, 59, 1, 0.25]

@@ -15,6 +15,7 @@ from running_server import RunningServer
 NEEDS = {
     "live": "nobody",
     "ready": "nobody",
+    "metrics": "admin",
     "serveFile": "nobody",
     "listAgents": "anyone",
     "searchAgents": "anyone",

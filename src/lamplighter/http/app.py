@@ -50,7 +50,15 @@ from lamplighter.http.api import (
 )
 from lamplighter.http.api.access import Services
 from lamplighter.http.idempotency import KeyedRequests
-from lamplighter.http.middleware import NOTHING, BodyLimit, Defects, HeadLimit, RateHeaders, SecurityHeaders
+from lamplighter.http.middleware import (
+    NOTHING,
+    BodyLimit,
+    Defects,
+    HeadLimit,
+    Measured,
+    RateHeaders,
+    SecurityHeaders,
+)
 from lamplighter.http.openapi import tell_the_truth
 from lamplighter.http.problems import method_not_allowed, path_for_log, problem_answer
 from lamplighter.http.tolerance import Tolerance
@@ -121,6 +129,7 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     app.add_middleware(Defects)
     app.add_middleware(RateHeaders, limit=rate_limit)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured)
     tell_the_truth(app)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     return app

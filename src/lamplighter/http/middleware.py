@@ -1,6 +1,7 @@
 """What stands around the routes: limits on what is received, and what every answer carries. One class each."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -9,6 +10,7 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 
+from lamplighter import metrics
 from lamplighter.errors import LamplighterError, TooLarge
 from lamplighter.http.problems import path_for_log, problem_answer
 from lamplighter.planner import WINDOW
@@ -61,6 +63,23 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class Measured:
+    """Counts the answers and measures how long they took to begin."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        begun = time.perf_counter()
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                metrics.answered(scope["method"], message["status"], time.perf_counter() - begun)
+            await send(message)
+
+        await self._app(scope, receive, noted if scope["type"] == "http" else send)
 
 
 class RateHeaders:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from lamplighter import lifecycle
+from lamplighter import lifecycle, metrics, planner
 from lamplighter.errors import LamplighterError
 from lamplighter.model import Run, RunStatus
 from lamplighter.runner import finishing, process, proxies
@@ -126,9 +126,13 @@ class Execution:
         return not self._fenced and self._attempt.run.status is not RunStatus.STOPPING
 
     def _begin(self) -> None:
+        run, now = self._attempt.run, self._shop.clock.now()
         with self._shop.db.write() as c:
-            runs.begin(c, self.claim, self._shop.clock.now())
+            has_begun = runs.begin(c, self.claim, now)
             self.control(runs.current(c, [self.claim]).get(self.claim))
+        due = run.scheduled_time
+        if has_begun and run.attempt == 1 and due is not None and run.created - due <= planner.LATE_AFTER:
+            metrics.started(due, now)
 
     def _follow(self, running: RunProcess) -> None:
         self._begin()

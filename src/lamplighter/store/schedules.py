@@ -146,13 +146,19 @@ def anything_due(c: sa.Connection, *, after: datetime | None, until: datetime) -
     return c.execute(query).first() is not None
 
 
-def next_fire_at(c: sa.Connection, *, after: datetime) -> datetime | None:
-    """The earliest instant later than ``after`` at which something is to be fired."""
-    query = sa.select(sa.func.min(schedules.c.fire_at, type_=schedules.c.fire_at.type)).where(
-        schedules.c.fire_at > after
-    )
+def next_fire_at(c: sa.Connection, *, after: datetime | None = None) -> datetime | None:
+    """The earliest instant at which something is to be fired, or was; later than ``after``, when given."""
+    query = sa.select(sa.func.min(schedules.c.fire_at, type_=schedules.c.fire_at.type))
+    if after is not None:
+        query = query.where(schedules.c.fire_at > after)
     found: datetime | None = c.execute(query).scalar_one()
     return found
+
+
+def count_with_next_due(c: sa.Connection) -> int:
+    """How many schedules have a next due time."""
+    query = sa.select(sa.func.count()).where(schedules.c.fire_at.is_not(None))
+    return int(c.execute(query).scalar_one())
 
 
 def set_next(

@@ -25,6 +25,7 @@ from lamplighter.service.health import Health
 from lamplighter.service.idempotency import Idempotency
 from lamplighter.service.identity import Identity
 from lamplighter.service.keys import Keys
+from lamplighter.service.metrics import Metrics
 from lamplighter.service.notifications import Notifications
 from lamplighter.service.previews import Previews
 from lamplighter.service.proxies import ProxyPools
@@ -65,6 +66,7 @@ class Services:
     analytics: Analytics
     billing: Billing
     health: Health
+    metrics: Metrics
     rate_limits: RateLimits
     idempotency: Idempotency
     clock: Clock
