@@ -91,7 +91,7 @@ app = typer.Typer(
 app.command()(up)
 for group, name, text in (
     (agents.app, "agent", "Agents: deploy, list, archive, restore versions."),
-    (schedules.app, "schedule", "Schedules: add, preview, switch, and why one did or did not run."),
+    (schedules.app, "schedule", "Schedules: add, preview, edit, and why one did not run."),
     (runs.app, "run", "Runs: start, watch, stop, and get what they extracted."),
     (webhooks.app, "webhook", "Webhooks: let others start an agent by an address of its own."),
     (proxies.app, "proxy", "Pools of proxies: add, change, check, and how they do."),
@@ -101,7 +101,7 @@ for group, name, text in (
     (billing.app, "billing", "Usage and cost: rates, credits, and what agents and runs cost."),
     (retention.app, "retention", "How long runs, logs and files are kept."),
     (keys.app, "key", "API keys: create, list, revoke."),
-    (notifications.app, "notify", "Notifications: who is told of failures, and of what did not run."),
+    (notifications.app, "notify", "Notifications: who is told of failures and silence."),
     (spaces.app, "space", "Spaces: make, share with members, start all that is in one."),
     (users.app, "user", "Users: add, change, and what you may do yourself."),
     (secrets.app, "secret", "Secrets that inputs refer to: set, list, remove."),

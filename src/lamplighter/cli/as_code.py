@@ -34,7 +34,9 @@ def apply(
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Make the server be as FILE says: spaces, agents, schedules, proxy pools, server groups.
+    """Make spaces, agents and schedules be as a file says.
+
+    Proxy pools and server groups, too.
 
     What would be changed is shown first, for schedules with their next fires before and after. Where there is no
     terminal to ask on, changes are made at once; what --prune takes away needs --yes then.
