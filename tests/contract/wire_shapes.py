@@ -154,6 +154,7 @@ OURS = {
         "dstGap": "str",
         "dstOverlap": "str",
         "excludedDates": "array",
+        "isShadow": "bool",
         "problem": "str?",
         "warnings": "array",
     },

@@ -32,6 +32,7 @@ PROPERTIES: dict[str, tuple[type, ...]] = {
     "agentTemplates": (type(None),),
     # ours
     "isArchived": (bool,),
+    "contentHash": (str, type(None)),
 }
 
 
@@ -235,7 +236,7 @@ def test_saving_makes_the_next_version(server: RunningServer) -> None:
     assert saved["description"] == "new"
     assert server.call("GET", own) == saved
     newest, oldest = server.call("GET", f"{own}/versions")
-    assert newest.keys() == {"version", "userName", "created", "comments", "fileSize"}
+    assert newest.keys() == {"version", "userName", "created", "comments", "fileSize", "contentHash"}
     assert (newest["version"], newest["comments"], newest["userName"]) == (2, "better", "admin")
     assert (oldest["version"], oldest["comments"]) == (1, "the first")
     assert oldest["fileSize"] == sum(len(text) for text in FILES.values())

@@ -129,3 +129,10 @@ def test_a_required_input_cannot_be_reset(server: RunningServer) -> None:
     made = server.call("POST", place, DAILY | {"inputParameters": '{"url": "x"}'}, expect=201)
     answer = server.http.put(f"{place}/{made['id']}", json={"name": "d", "reset": ["inputParameters"]})
     assert "requires url" in field_errors(answer)["inputParameters"]
+
+
+def test_what_is_no_object_is_refused_with_its_place(server: RunningServer) -> None:
+    answer = server.http.post(
+        "/schedules/previews", json={"schedules": [{"cronExpression": "0 9 * * *"}, []]}
+    )
+    assert list(field_errors(answer)) == ["schedules.1"]

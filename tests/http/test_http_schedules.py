@@ -48,6 +48,7 @@ PROPERTIES: dict[str, tuple[type, ...]] = {
     "dstGap": (str,),
     "dstOverlap": (str,),
     "excludedDates": (list,),
+    "isShadow": (bool,),
     "problem": (str, type(None)),
     "tag": (type(None),),
     "warnings": (list,),

@@ -32,7 +32,7 @@ class PreviewsRequest(Request):
     """Schedules that are to be looked at; each is read by itself, so that one that is wrong spoils no other."""
 
     schedules: Annotated[
-        list[Any],
+        list[dict[str, Any]],
         Field(max_length=MOST),
         WithJsonSchema(
             {
