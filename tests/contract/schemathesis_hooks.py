@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import schemathesis
@@ -17,3 +18,9 @@ def before_call(
     given = case.headers.get(HEADER) if case.headers else None
     if isinstance(given, str) and re.fullmatch(PATTERN, given):
         case.headers[HEADER] = str(uuid.uuid4())
+
+
+@schemathesis.hook
+def filter_query(_context: schemathesis.HookContext, query: Mapping[str, object] | None) -> bool:
+    """An empty value is as if it were not given, which no schema can say."""
+    return "" not in (query or {}).values()
