@@ -8,6 +8,7 @@ import pytest
 from foreign_client import ForeignClient
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
+from real_postgresql import Databases, postgresql_server
 from running_server import RunningServer
 from virtual_clock import VirtualClock
 
@@ -18,13 +19,28 @@ def clock() -> VirtualClock:
     return VirtualClock()
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    """A real, empty SQLite database."""
-    database = Database.embedded(tmp_path / "lamplighter.db")
-    migrate(database)
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Databases]:
+    """A real PostgreSQL, which gives out empty databases."""
+    with postgresql_server() as address:
+        yield Databases(address)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A real, empty database of each kind: a test that takes it says what holds on both."""
+    if request.param == "sqlite":
+        database = Database.embedded(tmp_path / "lamplighter.db")
+        migrate(database)
+        yield database
+        database.close()
+        return
+    databases: Databases = request.getfixturevalue("postgresql")
+    address = databases.make()
+    database = Database(address)
     yield database
     database.close()
+    databases.drop(address)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -162,3 +163,10 @@ def eventually(look: Callable[[], Found | None], *, patience: float = PATIENCE, 
             return found
         time.sleep(pause)
     raise AssertionError("waited in vain")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

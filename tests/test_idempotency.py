@@ -42,8 +42,8 @@ from lamplighter.store.database import Database
 from lamplighter.store.tables import server_groups
 from lamplighter.vault import Vault
 
-folder, last = Path(sys.argv[1]), int(sys.argv[2])
-db = Database.embedded(folder / "lamplighter.db")
+url, folder, last = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+db = Database(url)
 once = Idempotency(db, SystemClock(), Vault.in_folder(folder), lambda: None)
 steps = 0
 
@@ -71,7 +71,7 @@ print(once.carry_out(Claim(1, "a-key", "fingerprint"), work)[1])
 @pytest.fixture
 def once(db: Database, clock: VirtualClock, tmp_path: Path) -> Idempotency:
     with db.write() as c:
-        c.exec_driver_sql("INSERT INTO users (id, name, is_admin, created) VALUES (1, 'somebody', 0, 0)")
+        c.exec_driver_sql("INSERT INTO users (id, name, is_admin, created) VALUES (1, 'somebody', false, 0)")
     return another(db, clock, tmp_path)
 
 
@@ -260,8 +260,9 @@ def test_what_was_begun_and_was_not_done_may_be_tried_again(once: Idempotency) -
 def test_a_process_that_is_killed_at_any_step_has_done_all_or_nothing(
     once: Idempotency, db: Database, clock: VirtualClock, tmp_path: Path
 ) -> None:
+    url = db.engine.url.render_as_string(hide_password=False)
     for last in range(1, 100):
-        command = [sys.executable, "-c", DYING, str(tmp_path), str(last)]
+        command = [sys.executable, "-c", DYING, url, str(tmp_path), str(last)]
         process = subprocess.run(command, capture_output=True, text=True, check=False)
         if process.returncode == 0:
             break

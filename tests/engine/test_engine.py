@@ -311,6 +311,7 @@ def test_a_retry_waits_for_its_time(db: Database, clock: VirtualClock, engine: E
         assert [run.status for run in runs.of_agent(c, agent, 1)] == [RunStatus.QUEUING]
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_the_scheduler_reads_its_index_and_not_the_table(db: Database) -> None:
     """A million schedules that are not due cost nothing: the plan of the query says so."""
     statements: list[tuple[str, object]] = []

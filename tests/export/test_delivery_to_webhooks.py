@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from export_places import BOOKS, Receiver, Told, a_delivery, free_port, to
+from export_places import BOOKS, Receiver, Told, a_delivery, to
 from standardwebhooks.webhooks import Webhook
 
 from lamplighter.export.delivery import DeliveryFailed
 from lamplighter.export.parcel import Limits
 from lamplighter.signing import new_secret
+from running_server import free_port
 
 
 @pytest.fixture(autouse=True)

@@ -211,6 +211,7 @@ def test_a_thousand_failures_are_two_messages(db: Database) -> None:
         assert [m.more for m in outbox(c, rule)] == [0, 998]
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_the_questions_asked_at_the_end_of_a_run_are_answered_by_indexes(db: Database) -> None:
     asked: list[str] = []
     with db.write() as c:

@@ -202,8 +202,8 @@ def test_a_fire_whose_runs_were_removed_is_none(db: Database, clock: VirtualCloc
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE schedules SET is_enabled = 0, next_due = NULL, fire_at = NULL",
-        "UPDATE agents SET is_archived = 1",
+        "UPDATE schedules SET is_enabled = false, next_due = NULL, fire_at = NULL",
+        "UPDATE agents SET is_archived = true",
         "UPDATE agents SET deleted = 1",
     ],
 )
@@ -246,6 +246,7 @@ def test_of_two_servers_that_judge_only_one_tells(db: Database, clock: VirtualCl
         assert [telling.watch(c, watch.rule, found, LATEST, LATEST) for _ in range(2)] == [1, 0]
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_a_look_reads_of_the_ledger_only_what_it_needs(db: Database, clock: VirtualClock) -> None:
     watch = Watch(db, clock)
     asked: list[str] = []

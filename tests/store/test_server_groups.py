@@ -97,6 +97,7 @@ def test_a_start_of_a_server_replaces_the_groups_it_serves(scene: Scene) -> None
         ]
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_the_queues_are_read_from_their_indexes_in_order(scene: Scene) -> None:
     """However many runs nobody takes, nobody reads them: no scan and no sorting."""
     statements: list[tuple[str, tuple[object, ...]]] = []

@@ -176,6 +176,7 @@ def test_statistics_go_with_their_run(db: Database, agent: int) -> None:
         assert c.execute(sa.select(sa.func.count()).select_from(run_statistics)).scalar_one() == 0
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_good_runs_are_found_by_an_index_whatever_else_there_is(db: Database, agent: int) -> None:
     asked: list[tuple[str, Any]] = []
 

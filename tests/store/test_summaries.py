@@ -48,6 +48,7 @@ def plan_of(c: sa.Connection, ask: Callable[[], object]) -> list[str]:
     return [row[3] for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("spaces", [None, frozenset({1, 2})])
 def test_the_runs_themselves_are_not_read(
     db: Database, agents: tuple[int, int], spaces: frozenset[int] | None

@@ -42,6 +42,7 @@ def plan_of(c: sa.Connection, ask: Callable[[], object]) -> list[str]:
     return [row[3] for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("spaces", [None, frozenset({1, 2})])
 @pytest.mark.parametrize("since", [None, NOON])
 def test_the_answer_comes_from_the_index_in_its_order(
@@ -58,6 +59,7 @@ def test_the_answer_comes_from_the_index_in_its_order(
         assert plan[1:] == ["SEARCH agents USING INTEGER PRIMARY KEY (rowid=?)"]
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_the_plan_is_the_same_when_the_database_knows_how_many_rows_there_are(
     db: Database, agent: int
 ) -> None:
@@ -121,6 +123,7 @@ def test_jitter_and_excluded_dates_come_with_the_rhythm(db: Database, agent: int
     assert row.rhythm.timing() == made.timing
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_who_takes_few_reads_few(db: Database, agent: int) -> None:
     with db.write() as c:
         for _ in range(1200):

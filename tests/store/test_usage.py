@@ -210,6 +210,7 @@ def test_costs_of_runs_are_sorted_and_paged_by_the_database(
     assert {count for _, count in pages} == {3}
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_ranges_of_usage_are_read_from_an_index(db: Database, agent: int) -> None:
     queries = {
         "ix_usage_end_time": "SELECT sum(export_cpm_cost) FROM usage WHERE end_time BETWEEN 1 AND 2",

@@ -1,5 +1,6 @@
 """The database: opening it, its transactions, and the one place where SQLite and PostgreSQL differ."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -57,9 +58,10 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
+        """``url`` is ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``."""
         self.engine = sa.create_engine(
             # Errors are logged: what was to be written stays out of them.
-            url,
+            re.sub("^postgres(ql)?:", "postgresql+psycopg:", url, count=1),
             pool_size=20,
             max_overflow=60,
             hide_parameters=True,
