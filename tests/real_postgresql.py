@@ -30,6 +30,7 @@ def postgresql_server() -> Iterator[str]:
     try:
         if user:
             shutil.chown(folder, "nobody")
+            programs = _where_all_may_look(programs, folder)
         data, port = folder / "data", free_port()
         make: list[str | Path] = [
             programs / "initdb",
@@ -65,6 +66,13 @@ def postgresql_server() -> Iterator[str]:
             server.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _where_all_may_look(programs: Path, folder: Path) -> Path:
+    """The programs, or a copy of them when they lie below a folder such as root's own."""
+    if all(parent.stat().st_mode & 0o001 for parent in programs.parents):
+        return programs
+    return Path(shutil.copytree(programs.parent, folder / "programs", symlinks=True)) / programs.name
 
 
 def _serves(address: str) -> bool:
