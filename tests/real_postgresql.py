@@ -72,7 +72,10 @@ def _where_all_may_look(programs: Path, folder: Path) -> Path:
     """The programs, or a copy of them when they lie below a folder such as root's own."""
     if all(parent.stat().st_mode & 0o001 for parent in programs.parents):
         return programs
-    return Path(shutil.copytree(programs.parent, folder / "programs", symlinks=True)) / programs.name
+    package = programs.parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):  # they find each other by their places
+        shutil.copytree(part, folder / part.name, symlinks=True)
+    return folder / programs.relative_to(package.parent)
 
 
 def _serves(address: str) -> bool:

@@ -416,6 +416,9 @@ class RecordStatistics:
     fields: Mapping[str, int] = field(default_factory=dict)
 
 
+NO_INPUT = "null"
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run as it is stored, with the settings of its set.
@@ -449,7 +452,7 @@ class Run:
     kill_asked: bool
     server_id: int | None
     server_name: str | None
-    input_json: str
+    input_json: str  # NO_INPUT when somebody has removed it
     created: datetime
     start_time: datetime | None
     end_time: datetime | None

@@ -282,7 +282,6 @@ from dataclasses import replace
 from pathlib import Path
 import lamplighter.export.to_database as database
 from export_places import Told, a_delivery, to
-import lamplighter.expofrom real_postgresql import postgresql_server
 folder, address, table = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 delivery = a_delivery(folder / "run", [{"url": f"/{n}"} for n in range(5000)])
 read, passes = database.read_records, []

@@ -356,3 +356,32 @@ def test_a_post_route_that_is_a_coroutine_must_see_to_its_keys_itself() -> None:
 
     with pytest.raises(TypeError, match="create_something is a POST route: make it a plain function"):
         OnceRoute("/something", create_something, methods=["POST"])
+
+
+# --- rights ---
+
+
+@pytest.mark.parametrize("limits", [{"isReadOnly": True}, {"spaceId": 1}])
+def test_a_limited_key_does_not_get_the_answer_that_was_given_to_a_full_one(
+    server: RunningServer, key: str, limits: dict[str, object]
+) -> None:
+    limited = server.call("POST", "/api-keys", limits, expect=201)["key"]
+    made = post(server, "/api-keys", key, {"description": "full"})
+    assert made.status_code == 201
+    headers = {"Authorization": f"ApiKey {limited}", "Idempotency-Key": key}
+    answer = server.http.post("/api-keys", json={"description": "full"}, headers=headers)
+    assert problem_of(answer, 422)["code"] == "idempotency_key_reused"
+    assert made.json()["key"] not in answer.text
+
+
+def test_who_has_lost_a_role_does_not_get_the_answer_again(server: RunningServer, key: str) -> None:
+    space = server.call("POST", "/spaces", {"name": unique("space")}, expect=201)["id"]
+    user = server.call("POST", "/users", {"name": unique("editor")}, expect=201)["id"]
+    server.call("PUT", f"/spaces/{space}/members/{user}", {"role": "editor"})
+    own = server.call("POST", "/api-keys", {"userId": user}, expect=201)["key"]
+    body = {"name": unique("agent"), "spaceId": space, "files": {"agent.toml": '[agent]\nrun = ["true"]\n'}}
+    headers = {"Authorization": f"ApiKey {own}", "Idempotency-Key": key}
+    assert server.http.post("/agent", json=body, headers=headers).status_code == 201
+    assert server.http.post("/agent", json=body, headers=headers).headers["Idempotency-Replayed"] == "true"
+    server.call("DELETE", f"/spaces/{space}/members/{user}", expect=204)
+    assert server.http.post("/agent", json=body, headers=headers).status_code == 422

@@ -493,7 +493,8 @@ def test_only_the_files_of_a_run_may_be_removed(
     for _ in range(2):
         server.call("DELETE", f"{own}?removeMethod={method}", expect=204)
 
-    assert server.call("GET", f"{own}/status") == before
+    shown = before["inputParameters"] if inputs else None
+    assert server.call("GET", f"{own}/status") == {**before, "inputParameters": shown}
     assert server.call("GET", f"{own}/files") == []
     assert server.call("GET", f"{own}/records") == []
     assert server.http.get(f"{own}/log").text == ""
@@ -518,3 +519,20 @@ def test_an_unknown_way_to_remove_is_refused(server: RunningServer, quick: int) 
 
     assert "RemoveEntireRun" in errors["removeMethod"]
     assert server.status(quick, run["id"]) == run
+
+
+def test_a_run_whose_input_was_removed_is_not_restarted(server: RunningServer) -> None:
+    agent = server.agent(unique("failing"), FAILS)
+    run = server.run(agent, inputParameters='{"password": "S3CRET"}')
+    own = f"/agent/{agent}/run/{run['id']}"
+    server.call("DELETE", f"{own}?removeMethod=RemoveAllFilesAndAgentInput", expect=204)
+    assert "S3CRET" not in server.http.get(f"/agent/{agent}/runs").text
+    problem = problem_of(server.http.post(f"{own}/restart"), 409)
+    assert problem["detail"] == f"the input of run {run['id']} was removed: start the agent instead"
+
+
+@pytest.mark.parametrize("text", ["1_0", "1.0", "+1", "%201", "1e0"])
+@pytest.mark.parametrize("path", ["/agent/{}", "/agent/1/schedules/{}", "/agent/all?pageIndex={}"])
+def test_a_number_in_an_address_has_digits_only(server: RunningServer, path: str, text: str) -> None:
+    [message] = field_errors(server.http.get(path.format(text))).values()
+    assert message == "must be a whole number"

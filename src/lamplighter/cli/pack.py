@@ -105,7 +105,7 @@ def said_name(folder: Path) -> str | None:
     """The agent's name in agent.toml. What is wrong with that file is for the server to say."""
     try:
         document = tomllib.loads((folder / "agent.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     section = document.get("agent")
     name = section.get("name") if isinstance(section, dict) else None

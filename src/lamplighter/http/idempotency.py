@@ -202,7 +202,9 @@ def _claim(request: Request) -> Claim | None:
     actor = getattr(request.state, "actor", None)
     if fingerprint is None or actor is None:
         return None
-    return Claim(actor.user_id, fingerprint.key, fingerprint.text())
+    # A limited key, or a user who has lost a role, does not get the answer that was given to more rights.
+    rights = (actor.is_admin, actor.is_read_only, actor.only_space, sorted(actor.roles.items()))
+    return Claim(actor.user_id, fingerprint.key, f"{fingerprint.text()} {rights}")
 
 
 def _is_kept(problem: LamplighterError) -> bool:

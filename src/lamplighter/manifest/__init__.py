@@ -290,7 +290,9 @@ def read_manifest(files: Mapping[str, bytes], *, elsewhere: bool = False) -> Man
         return _manifest_of_scrapy_project(files)
     try:
         document = tomllib.loads(files[FILE].decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except RecursionError as problem:
+        raise InvalidInput.of(FILE, "is nested too deeply") from problem
+    except ValueError as problem:  # a number of thousands of digits, too
         raise InvalidInput.of(FILE, f"is not valid TOML: {problem}") from problem
     try:
         return Manifest.model_validate(
@@ -338,9 +340,17 @@ def _spider_names(path: str, text: bytes) -> list[str]:
     if PurePosixPath(path).suffix != ".py":
         return []
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+        return _names_in(ast.parse(text))
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ):  # the last one stands for nested too deeply
         return []  # not for us to judge: the project's author sees it when the spider is run
+
+
+def _names_in(tree: ast.Module) -> list[str]:
     return [
         statement.value.value
         for node in ast.walk(tree)

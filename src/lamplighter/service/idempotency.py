@@ -91,7 +91,8 @@ class Idempotency:
         kept = json.loads(self._vault.unseal(found.sealed))
         if kept["fingerprint"] != claim.fingerprint:
             raise KeyReused(
-                "this Idempotency-Key came with another request before: use a new key for each request"
+                "this Idempotency-Key came with another request, or with other rights, before: use a new key"
+                " for each request"
             )
         if found.going_in == self._process:
             raise KeyInUse(

@@ -17,7 +17,18 @@ from lamplighter.export.records import JSONL
 from lamplighter.files import Files
 from lamplighter.manifest import inputs
 from lamplighter.masking import Mask
-from lamplighter.model import Actor, Agent, AgentQuery, Role, Run, RunFile, RunSettings, RunStatus, Space
+from lamplighter.model import (
+    NO_INPUT,
+    Actor,
+    Agent,
+    AgentQuery,
+    Role,
+    Run,
+    RunFile,
+    RunSettings,
+    RunStatus,
+    Space,
+)
 from lamplighter.planner import Combination
 from lamplighter.service import audit, logs
 from lamplighter.service.access import agent_of, space_of
@@ -177,6 +188,8 @@ class Runs:
         with self._db.write() as c:
             run = _run_of(c, actor, agent_id, run_id, Role.EDITOR)
             refuse_archived(agent_of(c, actor, agent_id))
+            if run.input_json == NO_INPUT:
+                raise Conflict(f"the input of run {run_id} was removed: start the agent instead")
             if not lifecycle.restart(c, run, f"restarted by {actor.name}", self._clock.now()):
                 raise Conflict(
                     f"only a run in Failure can be restarted; run {run_id} is {run.status.name.capitalize()}"
@@ -200,6 +213,8 @@ class Runs:
             if row:
                 runs.delete(c, run_id)
                 sets.delete_if_empty(c, run.set_id)
+            elif not keep_input:
+                runs.forget_input(c, run_id)
             kept = {"entireRun": row, "inputKept": keep_input}
             _note(c, actor, self._clock.now(), "run.delete", run, kept)
             # Before the commit: afterwards the run may be restarted and have new files.

@@ -136,7 +136,7 @@ def check_input(c: sa.Connection, agent: Agent, text: str | None) -> None:
 def mask_of(c: sa.Connection, vault: Vault, run: Run) -> Mask:
     """What is to be hidden in what a run printed: its secrets and its proxies' credentials, as they are now."""
     _, manifest = definition(c, run.agent_id, run.agent_version)
-    names = inputs.secret_names_of(manifest, json.loads(run.input_json))
+    names = inputs.secret_names_of(manifest, json.loads(run.input_json) or {})
     sealed = secrets.sealed(c, run.space_id, names) if names else {}
     return Mask([*map(vault.unseal, sealed.values()), *credentials_of(c, vault, run)])
 

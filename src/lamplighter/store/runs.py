@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from lamplighter.model import (
     ACTIVE,
+    NO_INPUT,
     ON_SERVER,
     Counters,
     Run,
@@ -332,6 +333,11 @@ def status_counts(c: sa.Connection) -> dict[RunStatus, int]:
     """How many runs wait, queue and go at present."""
     query = sa.select(runs.c.status, sa.func.count()).where(_OPEN).group_by(runs.c.status)
     return {RunStatus(status): count for status, count in c.execute(query)}
+
+
+def forget_input(c: sa.Connection, run_id: int) -> None:
+    """Take away the input of an ended run; it can no longer be restarted."""
+    c.execute(runs.update().where(runs.c.id == run_id).values(input_json=NO_INPUT))
 
 
 def delete(c: sa.Connection, run_id: int) -> None:

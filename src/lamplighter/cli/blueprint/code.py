@@ -60,7 +60,7 @@ def said_description(files: Mapping[str, bytes]) -> str | None:
     """The description in agent.toml, which may be one that would not be taken any more."""
     try:
         section = tomllib.loads(files.get(FILE, b"").decode()).get("agent", {})
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     said = section.get("description") if isinstance(section, dict) else None
     return said if isinstance(said, str) and said else None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
-from pydantic import WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 
 from lamplighter.clock import Clock
 from lamplighter.errors import NotAuthenticated
@@ -126,18 +126,26 @@ def actor(
     return found
 
 
+def _plain_digits(value: Any) -> Any:
+    """Of numbers in addresses, nothing that only Python takes for one: ``1_0``, ``1.0``, ``+1``."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]+", value):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Digits = BeforeValidator(_plain_digits)
 Use = Annotated[Services, Depends(services)]
 Caller = Annotated[Actor, Depends(actor)]
 SpaceQuery = Annotated[
     int | None,
     Query(alias="spaceId", ge=1, le=2**31 - 1, description="The first space that you may use when not said"),
 ]
-SpaceId = Annotated[int, Path(alias="spaceId", ge=1, le=2**31 - 1)]
-UserId = Annotated[int, Path(alias="userId", ge=1, le=2**31 - 1)]
-AgentId = Annotated[int, Path(alias="agentId", ge=1, le=2**31 - 1)]
-ScheduleId = Annotated[int, Path(alias="scheduleId", ge=1, le=2**63 - 1)]
-RunId = Annotated[int, Path(alias="runId", ge=1, le=2**63 - 1)]
-FileId = Annotated[int, Path(alias="fileId", ge=1, le=2**63 - 1)]
+SpaceId = Annotated[int, Digits, Path(alias="spaceId", ge=1, le=2**31 - 1)]
+UserId = Annotated[int, Digits, Path(alias="userId", ge=1, le=2**31 - 1)]
+AgentId = Annotated[int, Digits, Path(alias="agentId", ge=1, le=2**31 - 1)]
+ScheduleId = Annotated[int, Digits, Path(alias="scheduleId", ge=1, le=2**63 - 1)]
+RunId = Annotated[int, Digits, Path(alias="runId", ge=1, le=2**63 - 1)]
+FileId = Annotated[int, Digits, Path(alias="fileId", ge=1, le=2**63 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +165,8 @@ class Window:
 
 
 def window(
-    page_index: Annotated[int | None, Query(alias="pageIndex", ge=1, le=1_000_000)] = None,
-    records_per_page: Annotated[int | None, Query(alias="recordsPerPage", ge=1, le=1000)] = None,
+    page_index: Annotated[int | None, Digits, Query(alias="pageIndex", ge=1, le=1_000_000)] = None,
+    records_per_page: Annotated[int | None, Digits, Query(alias="recordsPerPage", ge=1, le=1000)] = None,
 ) -> Window:
     """Pages count from 1 and have 50 records when not said."""
     size = records_per_page or 50

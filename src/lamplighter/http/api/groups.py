@@ -6,13 +6,13 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from lamplighter import model
-from lamplighter.http.api.access import Caller, Paging, Use, needs, problems
+from lamplighter.http.api.access import Caller, Digits, Paging, Use, needs, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.groups import GroupRequest
 
 router = APIRouter(tags=["server groups"], route_class=OnceRoute)
-GroupId = Annotated[int, Path(alias="groupId", ge=1, le=2**31 - 1)]
+GroupId = Annotated[int, Digits, Path(alias="groupId", ge=1, le=2**31 - 1)]
 
 
 class GroupShape(Shape):

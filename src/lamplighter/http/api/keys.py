@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from lamplighter.http.api.access import Caller, Paging, Use, problems
+from lamplighter.http.api.access import Caller, Digits, Paging, Use, problems
 from lamplighter.http.api.shapes import KeyShape, NewKeyShape, Page
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.requests import KeyRequest
 
 router = APIRouter(tags=["api keys"], route_class=OnceRoute)
-KeyId = Annotated[int, Path(alias="keyId", ge=1, le=2**63 - 1)]
+KeyId = Annotated[int, Digits, Path(alias="keyId", ge=1, le=2**63 - 1)]
 
 
 @router.get("/api-keys", responses=problems(400, 401, 403))

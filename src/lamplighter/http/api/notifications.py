@@ -4,14 +4,14 @@ from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Response
 
-from lamplighter.http.api.access import Caller, Paging, Use, needs, problems
+from lamplighter.http.api.access import Caller, Digits, Paging, Use, needs, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute, acts_outside
 from lamplighter.model import NotificationEvent, NotificationMessage, NotificationRule
 from lamplighter.service.notifications import Named, NotificationRequest, RotateRequest
 
 router = APIRouter(tags=["notifications"], route_class=OnceRoute)
-NotificationId = Annotated[int, Path(alias="notificationId", ge=1, le=2**63 - 1)]
+NotificationId = Annotated[int, Digits, Path(alias="notificationId", ge=1, le=2**63 - 1)]
 _MOST = 1000
 
 

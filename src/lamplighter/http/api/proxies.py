@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from lamplighter.http.api.access import Caller, Paging, Use, needs, problems
+from lamplighter.http.api.access import Caller, Digits, Paging, Use, needs, problems
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.model import ProxyHealth, ProxyPoolSums
@@ -18,7 +18,7 @@ from lamplighter.service.proxies import (
 )
 
 router = APIRouter(tags=["proxy pools"], route_class=OnceRoute)
-PoolId = Annotated[int, Path(alias="proxyPoolId", ge=1, le=2**31 - 1)]
+PoolId = Annotated[int, Digits, Path(alias="proxyPoolId", ge=1, le=2**31 - 1)]
 
 
 class HostHealthShape(Shape):

@@ -327,6 +327,10 @@ class VersionShape(Shape):
 _LONG_INPUT = 2000
 
 
+def _has_no_input_to_show(run: model.Run, *, listed: bool) -> bool:
+    return run.input_json == model.NO_INPUT or (listed and len(run.input_json) > _LONG_INPUT)
+
+
 def _message(run: model.Run) -> str | None:
     """What is to be said of a run, the combined export that belongs to it included."""
     made = Combination.from_text(run.combined)
@@ -446,7 +450,7 @@ class RunShape(Shape):
             attempt=r.attempt,
             retries=r.retries,
             warnings=list(r.warnings),
-            input_parameters=None if listed and len(r.input_json) > _LONG_INPUT else r.input_json,
+            input_parameters=None if _has_no_input_to_show(r, listed=listed) else r.input_json,
             proxy_pool_id=s.proxy_pool_id,
             server_group_id=s.server_group_id,
             is_exclusive=s.is_exclusive,

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from lamplighter.http.api.access import AgentId, Caller, Paging, Use, needs, problems, public_address
+from lamplighter.http.api.access import AgentId, Caller, Digits, Paging, Use, needs, problems, public_address
 from lamplighter.http.api.shapes import Page, Shape, Time
 from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.webhooks import Delivery, Shown, WebhookRequest
 
 router = APIRouter(tags=["webhooks"], route_class=OnceRoute)
 addresses = APIRouter(tags=["webhooks"])
-WebhookId = Annotated[int, Path(alias="webhookId", ge=1, le=2**63 - 1)]
+WebhookId = Annotated[int, Digits, Path(alias="webhookId", ge=1, le=2**63 - 1)]
 ADDRESS = "/webhook/{webhookId}/{signature}"
 
 
