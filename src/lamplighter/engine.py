@@ -13,8 +13,9 @@ import structlog
 from lamplighter import launch, lifecycle, planner
 from lamplighter.clock import Clock
 from lamplighter.loop import Loop
+from lamplighter.model import Run
 from lamplighter.planner import LATE_AFTER, LEASE, WAITS_FOR_GROUP, Plan, waits_for_group
-from lamplighter.store import groups, runs, schedules, servers, sets
+from lamplighter.store import agents, groups, runs, schedules, servers, sets
 from lamplighter.store.database import Database
 from lamplighter.store.schedules import DueSchedule
 from lamplighter.triggers import TZDATA_VERSION
@@ -104,7 +105,7 @@ class Engine(Loop):
             if not schedules.anything_due(c, after=after, until=until):
                 return 0
         try:
-            with self._db.write() as c:
+            with self._db.write_shared() as c:
                 batch = schedules.due(c, after=after, until=until, limit=limit, fires_each=fires_each)
                 self._fire(c, batch, now)
         except sa.exc.OperationalError:
@@ -117,16 +118,16 @@ class Engine(Loop):
         return len(batch)
 
     def _fire_one_by_one(self, now: datetime, *, after: datetime | None, until: datetime, limit: int) -> int:
-        with self._db.read() as c:
+        with self._db.write_shared() as c:
             ids = [due.schedule.id for due in schedules.due(c, after=after, until=until, limit=limit)]
         for schedule_id in ids:
             try:
-                with self._db.write() as c:
+                with self._db.write_shared() as c:
                     self._fire(c, schedules.due(c, after=None, until=until, limit=1, only=schedule_id), now)
             except sa.exc.OperationalError:
                 raise
             except Exception as problem:  # noqa: BLE001 - one bad schedule must not stop the others
-                with self._db.write() as c:
+                with self._db.write_shared() as c:
                     self._put_aside(c, schedule_id, problem, now)
         self._on_runs_ready()
         return len(ids)
@@ -152,9 +153,10 @@ class Engine(Loop):
         with self._db.read() as c:
             if not sets.with_due_retries(c, now, 1):
                 return 0
-        with self._db.write() as c:
+        with self._db.write_shared() as c:
             ready = sets.with_due_retries(c, now, BATCH)
-            for set_id in ready:
+            agents.take_turn(c, {agent_id for _, agent_id in ready})
+            for set_id, _ in ready:
                 sets.promote(c, set_id, now)
         return len(ready)
 
@@ -185,7 +187,7 @@ class Engine(Loop):
                     changes.append((groups.to_be_silenced(c, group_id, WAITS_FOR_GROUP, BATCH), None))
         if not any(run_ids for run_ids, _ in changes):
             return 0
-        with self._db.write() as c:
+        with self._db.write_shared() as c:
             return sum(groups.tell(c, run_ids, message) for run_ids, message in changes if run_ids)
 
     def _may_rescue(self, now: datetime) -> bool:
@@ -198,12 +200,15 @@ class Engine(Loop):
     def rescue_once(self, now: datetime) -> int:
         """Take their runs from servers whose lease has run out; returns how many runs."""
         with self._db.read() as c:
-            owned = [run for server in servers.lost(c, now) for run in runs.on_server(c, server.id)]
-        if not owned:
-            return 0
-        with self._db.write() as c:
-            for server in servers.lost(c, now):
-                for run in runs.on_server(c, server.id):
-                    lifecycle.conclude(c, run, lifecycle.lost(run, _LOST), run.counters, now)
-        self._on_runs_ready()
-        return len(owned)
+            owned = [(server, run) for server in servers.lost(c, now) for run in runs.on_server(c, server.id)]
+        rescued = sum(self._rescue(server.id, run, now) for server, run in owned)
+        if rescued:
+            self._on_runs_ready()
+        return rescued
+
+    def _rescue(self, server_id: int, run: Run, now: datetime) -> bool:
+        with self._db.write_shared() as c:
+            # It may have come back in the last moment; from here on it cannot.
+            if not servers.is_still_lost(c, server_id, now):
+                return False
+            return lifecycle.conclude(c, run, lifecycle.lost(run, _LOST), run.counters, now)

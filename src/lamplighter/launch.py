@@ -24,7 +24,7 @@ from lamplighter.planner import (
     combination,
     split_input,
 )
-from lamplighter.store import fires, runs, schedules, sets
+from lamplighter.store import agents, fires, runs, schedules, sets
 from lamplighter.store.schedules import DueSchedule, settings_values
 from lamplighter.triggers import TZDATA_VERSION
 
@@ -69,6 +69,7 @@ def launch_sets(c: sa.Connection, launches: Sequence[Launch], now: datetime) -> 
 
     None stands for a fire that was skipped because the schedule's previous set still waits.
     """
+    agents.take_turn(c, {launch.agent_id for launch in launches})
     admitted = _admit(c, launches)
     scheduled = [a for a in admitted if a.launch.entry is not None]
     decided = [_decided(a) for a in scheduled]

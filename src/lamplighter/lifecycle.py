@@ -42,6 +42,7 @@ def conclude(
     ``work`` is what the attempt is charged for besides its time; of one that was lost nothing else is known.
     False when the attempt is no longer the current one: then nothing was changed.
     """
+    agents.take_turn(c, [run.agent_id])
     claim = Claim(run.id, run.attempt)
     verdict = final(run, verdict)
     if is_retried(run, verdict):

@@ -154,7 +154,7 @@ class RunLives(RuleBasedStateMachine):
     def time_goes_by(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
         with self.db.write() as c:
-            for set_id in sets.with_due_retries(c, self.now, 100):
+            for set_id, _ in sets.with_due_retries(c, self.now, 100):
                 sets.promote(c, set_id, self.now)
 
     @invariant()

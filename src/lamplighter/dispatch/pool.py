@@ -78,7 +78,7 @@ class Pool(Loop):
             self._take(now)
 
     def _renew(self, now: datetime) -> None:
-        with self._shop.db.write() as c:
+        with self._shop.db.write_shared() as c:
             if not servers.renew(c, self._server_id, self._incarnation, now + LEASE):
                 log.error("another process has taken this server's name", server=self._server_name)
                 self._deposed = True
@@ -121,7 +121,7 @@ class Pool(Loop):
         with self._shop.db.read() as c:
             if not runs.anything_queues(c, self._server_id):
                 return
-        with self._shop.db.write() as c:
+        with self._shop.db.write_shared() as c:
             claims = runs.claim(c, self._server_id, free, now)
             taken = list(runs.current(c, claims).values())
         for run in taken:

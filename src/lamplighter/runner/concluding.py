@@ -20,8 +20,8 @@ from lamplighter.runner import combining, proxies
 from lamplighter.runner.attempt import Attempt
 from lamplighter.runner.delivering import Result, delivered, export_folder, undelivered
 from lamplighter.runner.harvest import kept_files
+from lamplighter.store import agents, runs, statistics
 from lamplighter.store import files as file_list
-from lamplighter.store import runs, statistics
 
 FileRow = tuple[str, str, int, str]
 
@@ -42,7 +42,8 @@ def conclude(attempt: Attempt, result: Result) -> Result:
 
 def end_as_failure(attempt: Attempt, problem: str) -> None:
     """End an attempt that could not be carried out; the run's list of files stays as it is."""
-    with attempt.shop.db.write() as c:
+    with attempt.shop.db.write_shared() as c:
+        agents.take_turn(c, [attempt.run.agent_id])
         current = runs.current(c, [attempt.claim]).get(attempt.claim)
         if current is not None:
             verdict = lifecycle.lost(current, _encodable(problem))
@@ -71,7 +72,8 @@ class _Ending:
         """Conclude, unless a combined export must be made first: then the set's first run and what to merge."""
         attempt, shop = self._attempt, self._attempt.shop
         listed = _list_files(attempt, self.result)
-        with shop.db.write() as c:
+        with shop.db.write_shared() as c:
+            agents.take_turn(c, [attempt.run.agent_id])
             now = shop.clock.now()
             current = runs.current(c, [attempt.claim]).get(attempt.claim)
             if current is None:

@@ -23,7 +23,7 @@ from lamplighter.runner.environments import EnvironmentAbandoned
 from lamplighter.runner.harvest import Progress
 from lamplighter.runner.preparation import prepare, seal_input
 from lamplighter.runner.process import RunProcess
-from lamplighter.store import runs
+from lamplighter.store import agents, runs
 
 log = structlog.get_logger()
 
@@ -127,7 +127,7 @@ class Execution:
 
     def _begin(self) -> None:
         run, now = self._attempt.run, self._shop.clock.now()
-        with self._shop.db.write() as c:
+        with self._shop.db.write_shared() as c:
             has_begun = runs.begin(c, self.claim, now)
             self.control(runs.current(c, [self.claim]).get(self.claim))
         due = run.scheduled_time
@@ -179,7 +179,7 @@ class Execution:
             return
         if now - run.start_time < timedelta(seconds=limit):
             return
-        with self._shop.db.write() as c:
+        with self._shop.db.write_shared() as c:
             runs.time_out(c, self.claim, f"time-out of {limit} seconds reached: stopping", now)
             current = runs.current(c, [self.claim]).get(self.claim)
         self.control(current)
@@ -200,13 +200,14 @@ class Execution:
         self._next_progress = now + _PROGRESS_EVERY
         counters = self._progress.counters(self._attempt.input_count)
         if counters is not None:
-            with self._shop.db.write() as c:
+            with self._shop.db.write_shared() as c:
                 runs.progress(c, self.claim, counters)
 
     def _never_began(self) -> None:
         self._forget_secrets()
         shutil.rmtree(self._folder.work, ignore_errors=True)
-        with self._shop.db.write() as c:
+        with self._shop.db.write_shared() as c:
+            agents.take_turn(c, [self._attempt.run.agent_id])
             now = self._shop.clock.now()
             current = runs.current(c, [self.claim]).get(self.claim)
             if current is None:

@@ -121,7 +121,7 @@ def _against_baseline(attempt: Attempt, verdict: Verdict, now: RecordStatistics)
 
 def _begin_export(attempt: Attempt) -> None:
     """A stop that has come in between is seen when the attempt is concluded."""
-    with attempt.shop.db.write() as c:
+    with attempt.shop.db.write_shared() as c:
         runs.export(c, attempt.claim)
 
 

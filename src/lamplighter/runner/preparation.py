@@ -107,7 +107,7 @@ def _python(attempt: Attempt, is_wanted: Callable[[], bool]) -> Path:
     requirements = attempt.manifest.agent.requirements
     if not requirements:
         return Path(sys.executable)
-    with attempt.shop.db.write() as c:
+    with attempt.shop.db.write_shared() as c:
         runs.explain(c, attempt.claim, "its environment is being made ready")
     return attempt.shop.environments.ready(requirements, attempt.say, is_wanted) / "bin" / "python"
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from lamplighter.manifest.references import secret_names
 from lamplighter.model import ACTIVE, Agent, AgentOrder, AgentQuery, AgentVersion, RunStatus
+from lamplighter.store.database import take
 from lamplighter.store.tables import agent_versions, agents, parallel_sets, runs, secrets, spaces, users
 
 
@@ -24,6 +25,11 @@ def insert_version(c: sa.Connection, values: Mapping[str, Any]) -> None:
 def update(c: sa.Connection, agent_id: int, values: Mapping[str, Any]) -> None:
     """Change some columns of an agent."""
     c.execute(agents.update().where(agents.c.id == agent_id).values(**values))
+
+
+def take_turn(c: sa.Connection, agent_ids: Iterable[int]) -> None:
+    """Of these agents' sets and runs only this transaction decides, until it ends."""
+    take(c, agents.c.id, agent_ids)
 
 
 def touch(c: sa.Connection, agent_id: int, now: datetime) -> None:

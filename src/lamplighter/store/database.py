@@ -2,9 +2,10 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, TypeVar
@@ -13,6 +14,20 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 Selection = TypeVar("Selection", bound=sa.Select[Any])
+
+# The number of the lock that says who may write on PostgreSQL.
+_ALONE = "SELECT pg_advisory_xact_lock(20261122)"
+_SHARED = "SELECT pg_advisory_xact_lock_shared(20261122)"
+_ONE_STATE = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+_CONNECTED = {
+    "connect_timeout": 10,
+    "application_name": "lamplighter",
+    # A process that stands still in a transaction must not keep the others from writing, nor one that is gone.
+    "options": "-c idle_in_transaction_session_timeout=10s -c lock_timeout=30s -c timezone=UTC",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -51,22 +66,27 @@ _together: ContextVar[_Together | None] = ContextVar("_together", default=None)
 
 
 class Database:
-    """A pool of connections with two kinds of transactions: ``read()`` and ``write()``.
+    """A pool of connections with three kinds of transactions: ``read()``, ``write()`` and ``write_shared()``.
 
-    On SQLite a write transaction takes the write lock when it begins, so what it reads cannot change under
-    it; writers of this process queue up in front of the database instead of polling its lock.
+    While a ``write()`` goes, no other transaction writes, of this process or another: what it reads cannot change
+    under it. Those that fire and run go beside each other on PostgreSQL: ``write_shared()`` is for what locks the
+    rows of which it decides (``take``, ``locked``) or changes them by compare-and-set. On SQLite both are the same:
+    the write lock is taken when they begin, and writers of this process queue up in front of it.
     """
 
     def __init__(self, url: str) -> None:
         """``url`` is ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``."""
+        is_sqlite = url.startswith("sqlite:")
         self.engine = sa.create_engine(
             # Errors are logged: what was to be written stays out of them.
             re.sub("^postgres(ql)?:", "postgresql+psycopg:", url, count=1),
             pool_size=20,
             max_overflow=60,
             hide_parameters=True,
+            pool_pre_ping=not is_sqlite,
+            connect_args={} if is_sqlite else _CONNECTED,
         )
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.is_sqlite = is_sqlite
         self._writer = threading.Lock()
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _set_up_sqlite)
@@ -84,8 +104,10 @@ class Database:
         if together is not None and together.connection is not None:
             yield together.connection
             return
-        with self.engine.connect() as c, c.begin():
-            yield c
+        with self.engine.connect() as connection:
+            c = connection if self.is_sqlite else connection.execution_options(**_ONE_STATE)
+            with c.begin():
+                yield c
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -97,6 +119,12 @@ class Database:
             return
         c = together.joined(self)
         with c.begin_nested():
+            yield c
+
+    @contextmanager
+    def write_shared(self) -> Iterator[sa.Connection]:
+        """A transaction that may write beside others of this kind; what it decides of, it must lock."""
+        with self.transaction_that_writes(_SHARED) as c:
             yield c
 
     @contextmanager
@@ -114,11 +142,13 @@ class Database:
                 _together.reset(token)
 
     @contextmanager
-    def transaction_that_writes(self) -> Iterator[sa.Connection]:
+    def transaction_that_writes(self, take_turn: str = _ALONE) -> Iterator[sa.Connection]:
         """What ``write()`` is when it stands alone."""
         with self._writer_turn(), self.engine.connect() as connection:
             c = connection.execution_options(lamplighter_writes=True)
             with c.begin():
+                if not self.is_sqlite:
+                    c.exec_driver_sql(take_turn)
                 yield c
 
     @contextmanager
@@ -129,17 +159,36 @@ class Database:
         with self._writer:
             yield
 
+    def time(self) -> datetime:
+        """What time it is by the clock of the database's server; SQLite's is that of this machine."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        with self.engine.connect() as c:
+            found: datetime = c.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return found.astimezone(UTC)
+
     def close(self) -> None:
         """Give the connections back; call it when nothing uses the database any more."""
         self.engine.dispose()
 
 
-def locked(query: Selection) -> Selection:
-    """``query`` taking its rows for this transaction and passing over rows that another one has taken.
+def locked(query: Selection, of: sa.Table) -> Selection:
+    """``query`` taking its rows of a table for this transaction and passing over what another one has taken.
 
     On SQLite, whose writers never overlap, SQLAlchemy leaves the words out.
     """
-    return query.with_for_update(skip_locked=True)
+    return query.with_for_update(skip_locked=True, key_share=True, of=of)
+
+
+def take(c: sa.Connection, id_of: sa.Column[int], ids: Iterable[int]) -> None:
+    """Wait for the rows with these ids and keep others from taking them until this transaction ends.
+
+    They are taken in the order of their ids, so two that want the same never wait for each other. On SQLite nothing
+    is needed.
+    """
+    if c.dialect.name != "sqlite":
+        query = sa.select(id_of).where(id_of.in_(list(ids))).order_by(id_of)
+        c.execute(query.with_for_update(key_share=True)).all()
 
 
 def upsert(

@@ -178,7 +178,7 @@ def ended_before(
     )
     if what is not What.RUNS:
         query = query.where(_REMOVED[what].is_(None), runs.c.attempt > 0)
-    return [OldRun(run_id, set_id) for run_id, set_id in c.execute(locked(query))]
+    return [OldRun(run_id, set_id) for run_id, set_id in c.execute(locked(query, of=runs))]
 
 
 def delete_runs(c: sa.Connection, gone: Sequence[OldRun]) -> None:

@@ -60,7 +60,8 @@ def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[C
                 sa.select(runs.c.priority, runs.c.is_catch_up, runs.c.id)
                 .where(_QUEUING, queue)
                 .order_by(runs.c.priority.desc(), runs.c.is_catch_up, runs.c.id)
-                .limit(limit)
+                .limit(limit),
+                of=runs,
             )
         )
     ]

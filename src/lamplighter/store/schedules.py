@@ -134,7 +134,7 @@ def due(
         query = query.where(fires_all if fires_each else ~fires_all)
     return [
         DueSchedule(_schedule(row), row["agent_version"], row["is_archived"])
-        for row in c.execute(locked(query)).mappings()
+        for row in c.execute(locked(query, of=schedules)).mappings()
     ]
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from lamplighter.model import ON_SERVER, Server
+from lamplighter.store.database import take
 from lamplighter.store.tables import runs, servers
 
 _ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
@@ -42,6 +43,13 @@ def lost(c: sa.Connection, now: datetime) -> list[Server]:
     """The servers whose lease has run out."""
     query = sa.select(servers).where(servers.c.lease_until < now)
     return [_server(row) for row in c.execute(query)]
+
+
+def is_still_lost(c: sa.Connection, server_id: int, now: datetime) -> bool:
+    """Whether a server's lease has run out; it cannot be renewed before this transaction ends."""
+    take(c, servers.c.id, [server_id])
+    query = sa.select(servers.c.lease_until < now).where(servers.c.id == server_id)
+    return bool(c.execute(query).scalar_one())
 
 
 def every(c: sa.Connection) -> list[Server]:

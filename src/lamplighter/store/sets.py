@@ -129,10 +129,10 @@ def promote(c: sa.Connection, set_id: int, now: datetime) -> int:
     return len(ready)
 
 
-def with_due_retries(c: sa.Connection, now: datetime, limit: int) -> list[int]:
-    """Active sets in which a run's retry is due."""
+def with_due_retries(c: sa.Connection, now: datetime, limit: int) -> list[tuple[int, int]]:
+    """Active sets in which a run's retry is due, each with its agent."""
     query = (
-        sa.select(runs.c.set_id)
+        sa.select(runs.c.set_id, parallel_sets.c.agent_id)
         .distinct()
         .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
         .where(
@@ -142,7 +142,7 @@ def with_due_retries(c: sa.Connection, now: datetime, limit: int) -> list[int]:
         )
         .limit(limit)
     )
-    return list(c.execute(query).scalars())
+    return [(set_id, agent_id) for set_id, agent_id in c.execute(query)]
 
 
 def is_settled(c: sa.Connection, set_id: int) -> bool:
