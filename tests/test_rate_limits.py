@@ -120,3 +120,15 @@ def test_the_memory_for_windows_is_bounded(clock: VirtualClock) -> None:
     limits.failed("192.0.2.1")
 
     assert limits.size == (1, 1)
+
+
+def test_no_password_is_looked_at_where_too_many_were_wrong(clock: VirtualClock) -> None:
+    limits = RateLimits(clock, 3)
+    for _ in range(FAILURES):
+        limits.may_guess("10.0.0.1")
+        limits.failed("10.0.0.1")
+    with pytest.raises(RateLimited, match=f"more than {FAILURES} wrong credentials"):
+        limits.may_guess("10.0.0.1")
+    limits.may_guess("10.0.0.2")
+    clock.advance(seconds=60)
+    limits.may_guess("10.0.0.1")

@@ -7,7 +7,7 @@ strangers cannot fill the memory; of addresses that fail, those that did so last
 import math
 import threading
 from collections import OrderedDict, deque
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lamplighter.clock import Clock
 from lamplighter.errors import RateLimited
@@ -40,12 +40,22 @@ class RateLimits:
     def failed(self, address: str) -> None:
         """Count wrong credentials from an address; RateLimited when there were too many.
 
-        It is called after the credentials were looked at: right ones are never refused for wrong ones that
-        somebody else sends from the same address.
+        For keys it is called after they were looked at: right ones are never refused for wrong ones that somebody
+        else sends from the same address.
         """
         if self.limit:
-            message = f"more than {FAILURES} wrong credentials in a minute from {address}"
-            self._count(self._failures, address, FAILURES, message)
+            self._count(self._failures, address, FAILURES, _too_many(address))
+
+    def may_guess(self, address: str) -> None:
+        """RateLimited when too many wrong credentials came from an address.
+
+        For passwords, before they are looked at: unlike a key, a password can be guessed, and looking costs much.
+        """
+        with self._lock:
+            window = self._failures.get(address)
+            wait = wait_for_turn(window[0], self._clock.now()) if window and len(window) == FAILURES else None
+        if wait:
+            raise _limited(_too_many(address), wait)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,8 +73,7 @@ class RateLimits:
                 table.move_to_end(who)
                 self._forget(table, now)
                 return
-        seconds = math.ceil(wait.total_seconds())
-        raise RateLimited(f"{message}: the next one may come in {seconds} s", seconds)
+        raise _limited(message, wait)
 
     def _forget(self, table: OrderedDict[str, deque[datetime]], now: datetime) -> None:
         while table:
@@ -73,3 +82,12 @@ class RateLimits:
             if window[-1] > now - WINDOW and not too_many:
                 return
             del table[who]
+
+
+def _too_many(address: str) -> str:
+    return f"more than {FAILURES} wrong credentials in a minute from {address}"
+
+
+def _limited(message: str, wait: timedelta) -> RateLimited:
+    seconds = math.ceil(wait.total_seconds())
+    return RateLimited(f"{message}: the next one may come in {seconds} s", seconds)

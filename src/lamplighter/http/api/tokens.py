@@ -72,6 +72,8 @@ async def create_token(request: Request, use: Use) -> JSONResponse:
             name, password = said.get("username"), said.get("password")
             if not name or not password:
                 return _refused("invalid_request", "username and password are needed")
+            if request.client:
+                use.rate_limits.may_guess(request.client.host)
             token = await run_in_threadpool(use.identity.token_for_password, name, password)
         elif grant == "client_credentials":
             key = said.get("client_secret") or basic
