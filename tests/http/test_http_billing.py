@@ -193,6 +193,8 @@ def test_runs_are_sorted_filtered_and_paged(account: Account) -> None:
     by_duration = account.get(path, sortColumn="Duration", sortOrder=1)["runs"]
     lengths = [instant(run["endTime"]) - instant(run["startTime"]) for run in by_duration]
     assert lengths == sorted(lengths, reverse=True)
+    equal = account.get(path, sortColumn="cost", sortOrder=1)["runs"]
+    assert [run["runId"] for run in equal] == sorted(ids), "what is equal is in the order of ids"
     inputs = account.get(path, usageTypes="Agent Inputs")["runs"]
     assert [(run["cost"], run["billingType"]) for run in inputs] == [(Decimal("0.2"), "Agent Inputs")] * 3
     none = account.get(path, usageTypes="Proxy Data")

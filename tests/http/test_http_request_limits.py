@@ -200,3 +200,12 @@ def test_a_defect_is_answered_with_500_and_carries_the_headers_of_every_answer()
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["X-RateLimit-Limit"] == "5"
     assert "secret of ours" not in answer.text
+
+
+def test_a_packed_body_is_refused_with_its_encoding(server: RunningServer) -> None:
+    answer = server.http.post("/agent", content=b"x", headers={"Content-Encoding": "gzip"})
+    assert problem_of(answer, 415)["detail"] == "Content-Encoding 'gzip' is not read: send it as it is"
+    same = {"Content-Encoding": "identity"}
+    assert server.http.post(
+        "/schedules/preview", json={"cronExpression": "0 9 * * *"}, headers=same
+    ).is_success

@@ -320,3 +320,26 @@ def test_a_change_never_fires_the_past(server: RunningServer, path: str, body: d
         if instant(row["dueTime"]) <= before
     ]
     assert missed == []
+
+
+def test_what_is_given_for_another_type_makes_it_that_type(server: RunningServer, path: str) -> None:
+    made = server.call("POST", path, {"name": "s", "cronExpression": "0 9 * * *"}, expect=201)
+    own = f"{path}/{made['id']}"
+    changed = server.call("PUT", own, {"name": "s", "runEveryCount": 2, "runEveryPeriod": 3})
+    assert (changed["scheduleType"], changed["runEveryCount"], changed["runEveryPeriod"]) == (2, 2, 3)
+    assert changed["localSchedule"].startswith("Every 2 days")
+    again = server.call("PUT", own, {"name": "s", "startTime": "2190-03-01T09:00:00Z"})
+    assert again["scheduleType"] == 2
+    assert server.call("PUT", own, {"name": "s", "cronExpression": "0 8 * * *"})["scheduleType"] == 3
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_text_of_a_schedule_goes_back_to_the_one_that_is_made(
+    server: RunningServer, path: str, empty: str
+) -> None:
+    body = {"name": "s", "cronExpression": "0 9 * * *", "localSchedule": "by hand"}
+    made = server.call("POST", path, body, expect=201)
+    assert made["localSchedule"] == "by hand"
+    changed = server.call("PUT", f"{path}/{made['id']}", {"name": "s", "localSchedule": empty})
+    plain = server.call("POST", path, {**body, "localSchedule": empty}, expect=201)
+    assert changed["localSchedule"] == plain["localSchedule"] != "by hand"

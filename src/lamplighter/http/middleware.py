@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 
 from lamplighter import metrics
-from lamplighter.errors import LamplighterError, TooLarge
+from lamplighter.errors import LamplighterError, TooLarge, UnsupportedMedia
 from lamplighter.http.problems import path_for_log, problem_answer
 from lamplighter.planner import WINDOW
 
@@ -144,7 +144,7 @@ class HeadersTooLarge(TooLarge):
 
 
 class HeadLimit:
-    """Answers 414 to an address that is too long and 431 to headers that are too large or too many."""
+    """Answers 414 to an address that is too long, 431 to too many or too large headers, 415 to a packed body."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -160,6 +160,11 @@ class HeadLimit:
 
 
 def _head_error(scope: Message) -> LamplighterError | None:
+    encoding = next((value for name, value in scope["headers"] if name == b"content-encoding"), b"")
+    if encoding.strip().lower() not in (b"", b"identity") and "/webhook/" not in scope["path"]:
+        return UnsupportedMedia(
+            f"Content-Encoding {encoding.decode('latin-1')!r} is not read: send it as it is"
+        )
     if len(scope["raw_path"]) + len(scope["query_string"]) > _MOST_BYTES_OF_ADDRESS:
         return AddressTooLong(f"the address is longer than {_MOST_BYTES_OF_ADDRESS // 1024} KiB")
     headers = scope["headers"]

@@ -242,7 +242,8 @@ class Billing:
             found = billing.of_agents(c, actor.spaces, span, kinds)
         word = (name or "").lower()
         found = [one for one in found if word in one.agent_name.lower()]
-        found.sort(key=lambda one: _sort_key(one, sort), reverse=descending)
+        found.sort(key=lambda one: (one.agent_name.lower(), one.agent_id))
+        found.sort(key=lambda one: _sort_key(one, sort), reverse=descending)  # what is equal stays as it is
         return AgentCosts(span, found[skip : skip + limit], len(found), sum(one.cost for one in found))
 
     def agent(
@@ -308,8 +309,8 @@ def _kinds(usage_types: Sequence[str]) -> list[UsageType]:
     return [kind for kind in UsageType if not asked or kind in asked]
 
 
-def _sort_key(one: AgentCost, sort: SortAgents) -> tuple[int, str, int]:
-    return one.cost if sort is SortAgents.COST else 0, one.agent_name.lower(), one.agent_id
+def _sort_key(one: AgentCost, sort: SortAgents) -> tuple[int, str]:
+    return (one.cost, "") if sort is SortAgents.COST else (0, one.agent_name.lower())
 
 
 def _name_of(c: sa.Connection, actor: Actor, agent_id: int) -> str:

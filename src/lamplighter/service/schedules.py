@@ -97,7 +97,7 @@ class Schedules:
                 timing=timing,
                 settings=request.settings(RunSettings()),
                 input_parameters=request.input_parameters,
-                local_schedule=request.local_schedule,
+                local_schedule=(request.local_schedule or "").strip() or None,
                 decided_until=now,
                 next=None,
                 problem=None,
@@ -123,7 +123,9 @@ class Schedules:
             name, timing = checked(c, agent, request, old, now)
             reset = request.reset or ()
             local = request.local_schedule
-            if local is None or local == local_schedule(old):
+            if local is not None and not local.strip():
+                local = None
+            elif local is None or local == local_schedule(old):
                 local = None if "local_schedule" in reset else old.local_schedule
             new = replace(
                 old,
@@ -372,7 +374,10 @@ def timing_of(
     request: ScheduleRequest, old: Schedule | None, now: datetime, *, in_the_past: bool = False
 ) -> Timing:
     """When a new schedule, or the ``old`` one when it is changed, is to be due; InvalidInput."""
-    base = Timing(_inferred_type(request)) if old is None else request.reset_in(old.timing)
+    if old is None:
+        base = Timing(_inferred_type(request))
+    else:
+        base = request.reset_in(replace(old.timing, schedule_type=_changed_type(request, old)))
     given = {n: getattr(request, n) for n in _TIMING if getattr(request, n, None) is not None}
     if "excluded_dates" in given:
         given["excluded_dates"] = tuple(sorted(set(given["excluded_dates"])))
@@ -400,6 +405,13 @@ def _inferred_type(request: ScheduleRequest) -> ScheduleType:
     if request.run_every_count is not None:
         return ScheduleType.RUN_EVERY
     return ScheduleType.RUN_ONCE if request.start_time is not None else ScheduleType.CRON
+
+
+def _changed_type(request: ScheduleRequest, old: Schedule) -> ScheduleType:
+    """What is given for another type makes the schedule one of that type, as when it is created."""
+    if request.cron_expression is not None or request.run_every_count is not None:
+        return _inferred_type(request)
+    return old.timing.schedule_type
 
 
 def _shape_errors(timing: Timing) -> list[FieldError]:

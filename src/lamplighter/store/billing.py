@@ -164,7 +164,7 @@ def runs_of_agent(
         SortRuns.COST: cost,
         SortRuns.DURATION: sa.func.sum(usage.c.server_time_used),
     }
-    order = [key.desc() if descending else key.asc() for key in (keys[sort], usage.c.run_id)]
+    order = [keys[sort].desc() if descending else keys[sort].asc(), usage.c.run_id]
     rows = c.execute(found.order_by(*order).limit(limit).offset(skip))
     return [
         RunCost(
