@@ -271,3 +271,23 @@ def test_a_project_that_cannot_be_imported_says_why_and_what_helps(
     assert result.status == 2
     assert "No module named 'something_that_is_not_there'" in result.err
     assert "--spider" in result.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"), [(("--cron", "bad"), "use exactly five"), (("--timezone", "Nope/Zone"), "Nope/Zone")]
+)
+def test_a_wrong_schedule_for_a_project_is_told_before_anything_is_made(
+    cli: Cli, space: str, project: Path, wrong: tuple[str, ...], said: str
+) -> None:
+    given = wrong if wrong[0] == "--cron" else ("--cron", "0 9 * * *", *wrong)
+    result = scrapyd(cli, project, space, *given)
+    assert result.status == 2
+    assert said in result.err
+    assert agents_in(cli, space) == []
+
+
+def test_a_zone_that_is_not_known_is_told_once_and_nothing_is_made(cli: Cli, space: str, file: Path) -> None:
+    result = cli("import", "crontab", file, "--space", space, "--timezone", "Nope/Zone")
+    assert result.status == 2
+    assert result.err.count("Nope/Zone") == 1
+    assert agents_in(cli, space) == []

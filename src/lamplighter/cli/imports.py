@@ -64,6 +64,8 @@ def crontab(
     if timezone is None and found.agents:
         found.look_at("times", f"are read in the zone of this machine, {here}: --timezone says another one")
     with connect() as client:
+        if timezone is not None:  # a mistake in it is told once, before anything is made
+            client.preview({"cronExpression": "0 0 * * *", "timezone": timezone})
         _bring(client, found, space, shadow=shadow, dry_run=dry_run, json=json)
 
 
@@ -98,6 +100,8 @@ def scrapyd(
     when = keep_said(cronExpression=cron, timezone=timezone) if cron else None
     found = read_project(folder, spiders=spider or (), python=python, when=when)
     with connect() as client:
+        if when is not None:  # a mistake in it is told before anything is made
+            client.preview(when)
         _bring(client, found, space, shadow=shadow, dry_run=dry_run, json=json)
 
 

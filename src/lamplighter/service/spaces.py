@@ -173,4 +173,4 @@ def _role_in(c: sa.Connection, space_id: int, user_id: int) -> Role | None:
 def _check_name_is_free(c: sa.Connection, name: str, own_id: int | None) -> None:
     other = spaces.named(c, name)
     if other is not None and other.id != own_id:
-        raise Conflict(f"a space named {other.name!r} exists already (id {other.id}): choose another name")
+        raise Conflict(f"a space named {other.name!r} exists already: choose another name")
