@@ -13,7 +13,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from lamplighter.model import TERMINAL, Limits, RunFile, RunStatus, SetState
-from lamplighter.store.database import locked
 from lamplighter.store.tables import agents, parallel_sets, retention, run_files, runs, spaces
 
 _LIMITS = tuple(f.name for f in fields(Limits))
@@ -157,8 +156,7 @@ def ended_before(
 ) -> list[OldRun]:
     """Runs of an agent that ended before ``cut``, with their whole set, and still have ``what``; oldest first.
 
-    They are taken for this transaction. A set that has not ended, or of which a combined export is to be
-    made, is left alone.
+    A set that has not ended, or of which a combined export is to be made, is left alone.
     """
     query = (
         sa.select(runs.c.id, runs.c.set_id)
@@ -178,7 +176,7 @@ def ended_before(
     )
     if what is not What.RUNS:
         query = query.where(_REMOVED[what].is_(None), runs.c.attempt > 0)
-    return [OldRun(run_id, set_id) for run_id, set_id in c.execute(locked(query, of=runs))]
+    return [OldRun(run_id, set_id) for run_id, set_id in c.execute(query)]
 
 
 def delete_runs(c: sa.Connection, gone: Sequence[OldRun]) -> None:

@@ -140,12 +140,12 @@ SpaceQuery = Annotated[
     int | None,
     Query(alias="spaceId", ge=1, le=2**31 - 1, description="The first space that you may use when not said"),
 ]
-SpaceId = Annotated[int, Digits, Path(alias="spaceId", ge=1, le=2**31 - 1)]
-UserId = Annotated[int, Digits, Path(alias="userId", ge=1, le=2**31 - 1)]
-AgentId = Annotated[int, Digits, Path(alias="agentId", ge=1, le=2**31 - 1)]
-ScheduleId = Annotated[int, Digits, Path(alias="scheduleId", ge=1, le=2**63 - 1)]
-RunId = Annotated[int, Digits, Path(alias="runId", ge=1, le=2**63 - 1)]
-FileId = Annotated[int, Digits, Path(alias="fileId", ge=1, le=2**63 - 1)]
+SpaceId = Annotated[int, Path(alias="spaceId", ge=1, le=2**31 - 1), Digits]
+UserId = Annotated[int, Path(alias="userId", ge=1, le=2**31 - 1), Digits]
+AgentId = Annotated[int, Path(alias="agentId", ge=1, le=2**31 - 1), Digits]
+ScheduleId = Annotated[int, Path(alias="scheduleId", ge=1, le=2**63 - 1), Digits]
+RunId = Annotated[int, Path(alias="runId", ge=1, le=2**63 - 1), Digits]
+FileId = Annotated[int, Path(alias="fileId", ge=1, le=2**63 - 1), Digits]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,8 @@ class Window:
 
 
 def window(
-    page_index: Annotated[int | None, Digits, Query(alias="pageIndex", ge=1, le=1_000_000)] = None,
-    records_per_page: Annotated[int | None, Digits, Query(alias="recordsPerPage", ge=1, le=1000)] = None,
+    page_index: Annotated[int | None, Query(alias="pageIndex", ge=1, le=1_000_000), Digits] = None,
+    records_per_page: Annotated[int | None, Query(alias="recordsPerPage", ge=1, le=1000), Digits] = None,
 ) -> Window:
     """Pages count from 1 and have 50 records when not said."""
     size = records_per_page or 50

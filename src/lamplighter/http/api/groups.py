@@ -12,7 +12,7 @@ from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.groups import GroupRequest
 
 router = APIRouter(tags=["server groups"], route_class=OnceRoute)
-GroupId = Annotated[int, Digits, Path(alias="groupId", ge=1, le=2**31 - 1)]
+GroupId = Annotated[int, Path(alias="groupId", ge=1, le=2**31 - 1), Digits]
 
 
 class GroupShape(Shape):

@@ -10,7 +10,7 @@ from lamplighter.http.idempotency import OnceRoute
 from lamplighter.service.requests import KeyRequest
 
 router = APIRouter(tags=["api keys"], route_class=OnceRoute)
-KeyId = Annotated[int, Digits, Path(alias="keyId", ge=1, le=2**63 - 1)]
+KeyId = Annotated[int, Path(alias="keyId", ge=1, le=2**63 - 1), Digits]
 
 
 @router.get("/api-keys", responses=problems(400, 401, 403))

@@ -11,7 +11,7 @@ from lamplighter.model import NotificationEvent, NotificationMessage, Notificati
 from lamplighter.service.notifications import Named, NotificationRequest, RotateRequest
 
 router = APIRouter(tags=["notifications"], route_class=OnceRoute)
-NotificationId = Annotated[int, Digits, Path(alias="notificationId", ge=1, le=2**63 - 1)]
+NotificationId = Annotated[int, Path(alias="notificationId", ge=1, le=2**63 - 1), Digits]
 _MOST = 1000
 
 

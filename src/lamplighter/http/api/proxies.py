@@ -18,7 +18,7 @@ from lamplighter.service.proxies import (
 )
 
 router = APIRouter(tags=["proxy pools"], route_class=OnceRoute)
-PoolId = Annotated[int, Digits, Path(alias="proxyPoolId", ge=1, le=2**31 - 1)]
+PoolId = Annotated[int, Path(alias="proxyPoolId", ge=1, le=2**31 - 1), Digits]
 
 
 class HostHealthShape(Shape):

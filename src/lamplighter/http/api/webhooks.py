@@ -13,7 +13,7 @@ from lamplighter.service.webhooks import Delivery, Shown, WebhookRequest
 
 router = APIRouter(tags=["webhooks"], route_class=OnceRoute)
 addresses = APIRouter(tags=["webhooks"])
-WebhookId = Annotated[int, Digits, Path(alias="webhookId", ge=1, le=2**63 - 1)]
+WebhookId = Annotated[int, Path(alias="webhookId", ge=1, le=2**63 - 1), Digits]
 ADDRESS = "/webhook/{webhookId}/{signature}"
 
 
