@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from http_helpers import field_errors, instant, problem_of, unique
+from http_helpers import SLEEPS, field_errors, instant, problem_of, unique
 
 from running_server import RunningServer, eventually
 
@@ -398,3 +398,19 @@ def test_many_records_come_in_order(server: RunningServer) -> None:
     page = server.call("GET", f"{own}/records?pageIndex=20&recordsPerPage=1000")
     assert [record["n"] for record in page["items"]] == list(range(19_000, 20_000))
     assert page["totalRecordCount"] == 20_000
+
+
+def test_a_log_is_followed_no_longer_than_the_key_is_good(server: RunningServer) -> None:
+    agent = server.agent(unique("endless"), SLEEPS)
+    run = server.call("POST", f"/agent/{agent}/start", {}, expect=202)
+    key = server.call("POST", "/api-keys", {"description": "of a reader"}, expect=201)
+    headers = {"Authorization": f"ApiKey {key['key']}"}
+    path = f"/agent/{agent}/run/{run['id']}"
+    with server.http.stream("GET", f"{path}/log?follow=true", headers=headers) as answer:
+        assert answer.status_code == 200
+        server.call("DELETE", f"/api-keys/{key['id']}", expect=204)
+        for _ in answer.iter_lines():
+            pass
+    assert server.status(agent, run["id"])["status"] == 1, "it goes on: the log was not at its end"
+    server.call("POST", f"{path}/stop", expect=204)
+    server.ended(agent, run["id"])

@@ -43,6 +43,7 @@ router = APIRouter(tags=["runs"], route_class=OnceRoute)
 downloads = APIRouter(tags=["runs"])
 
 _LOOK_EVERY = 0.2  # seconds between looks at a run or log that somebody waits for
+_ASK_WHO_EVERY = 2.0
 _SAY_ALIVE_EVERY = 15.0
 _CHUNK = 256 * 1024
 _TIME_OUT = "the time-out of a synchronous start"
@@ -330,8 +331,13 @@ async def _log_events(
     number, offset = _place(last_id)
     masked = run.attempt if attempt is None else attempt
     quiet_since = time.monotonic()
+    ask_who_at = quiet_since + _ASK_WHO_EVERY
     stopping: asyncio.Event = request.app.state.stopping
     while not stopping.is_set():
+        if time.monotonic() > ask_who_at:
+            if not await run_in_threadpool(_may_go_on, request, use, run):
+                return
+            ask_who_at = time.monotonic() + _ASK_WHO_EVERY
         run = await run_in_threadpool(use.runs.get, caller, run.agent_id, run.id)
         newest = run.attempt if attempt is None else attempt
         if number is None or number > newest or (attempt is not None and number != attempt):
@@ -352,6 +358,15 @@ async def _log_events(
             yield ": waiting\n\n"
             quiet_since = time.monotonic()
         await asyncio.sleep(_LOOK_EVERY)
+
+
+def _may_go_on(request: Request, use: Services, run: Run) -> bool:
+    """Whether the credentials of a long request are still good, and its run may still be seen."""
+    try:
+        use.runs.get(use.identity.authenticate(request.headers.get("authorization")), run.agent_id, run.id)
+    except LamplighterError:
+        return False
+    return True
 
 
 def _place(event_id: str) -> tuple[int | None, int]:
