@@ -331,14 +331,13 @@ async def _log_events(
     number, offset = _place(last_id)
     masked = run.attempt if attempt is None else attempt
     quiet_since = time.monotonic()
-    ask_who_at = quiet_since + _ASK_WHO_EVERY
+    reader = _Reader(request, use, caller)
     stopping: asyncio.Event = request.app.state.stopping
     while not stopping.is_set():
-        if time.monotonic() > ask_who_at:
-            if not await run_in_threadpool(_may_go_on, request, use, run):
-                return
-            ask_who_at = time.monotonic() + _ASK_WHO_EVERY
-        run = await run_in_threadpool(use.runs.get, caller, run.agent_id, run.id)
+        seen = await run_in_threadpool(reader.look, run)
+        if seen is None:
+            return
+        run = seen
         newest = run.attempt if attempt is None else attempt
         if number is None or number > newest or (attempt is not None and number != attempt):
             number, offset = newest, 0
@@ -360,13 +359,24 @@ async def _log_events(
         await asyncio.sleep(_LOOK_EVERY)
 
 
-def _may_go_on(request: Request, use: Services, run: Run) -> bool:
-    """Whether the credentials of a long request are still good, and its run may still be seen."""
-    try:
-        use.runs.get(use.identity.authenticate(request.headers.get("authorization")), run.agent_id, run.id)
-    except LamplighterError:
-        return False
-    return True
+class _Reader:
+    """Who follows a log, perhaps for hours: as long as the credentials are good and the run may be seen."""
+
+    def __init__(self, request: Request, use: Services, caller: Actor) -> None:
+        self._credentials = request.headers.get("authorization")
+        self._use = use
+        self._caller = caller
+        self._ask_at = time.monotonic() + _ASK_WHO_EVERY
+
+    def look(self, run: Run) -> Run | None:
+        """The run as it is now; None when it is not for this reader any more."""
+        try:
+            if time.monotonic() > self._ask_at:
+                self._caller = self._use.identity.authenticate(self._credentials)
+                self._ask_at = time.monotonic() + _ASK_WHO_EVERY
+            return self._use.runs.get(self._caller, run.agent_id, run.id)
+        except LamplighterError:
+            return None
 
 
 def _place(event_id: str) -> tuple[int | None, int]:
