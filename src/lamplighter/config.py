@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from lamplighter.errors import InvalidInput
 
+ROLES = ("api", "scheduler", "runner")
 _MOST_DIGITS = 6
 
 
@@ -44,7 +45,8 @@ class Settings:
     """How one server is set up. ``port`` 0 picks a free one; ``groups`` are the names of those it serves.
 
     ``public_url`` is where clients reach it, without a slash at the end; None: where they say that they do.
-    ``vault_key`` is the file with the key of the vault; None: the one in the data folder.
+    ``vault_key`` is the file with the key of the vault; None: the one in the data folder. ``database_url`` is that
+    of PostgreSQL; None: SQLite in the data folder. ``roles`` are the parts that this process is.
     """
 
     data: Path
@@ -59,6 +61,8 @@ class Settings:
     rate_limit: int = 100  # requests of one credential in 60 seconds; 0: any number
     public_url: str | None = None
     vault_key: Path | None = None
+    database_url: str | None = field(default=None, repr=False)
+    roles: tuple[str, ...] = ROLES
 
     @classmethod
     def read(
@@ -70,6 +74,7 @@ class Settings:
         port: int = 8080,
         concurrency: int | None = None,
         groups: Sequence[str] = (),
+        roles: Sequence[str] = (),
     ) -> "Settings":
         """The settings from the command line and the ``LAMPLIGHTER_…`` environment; InvalidInput."""
         grace = _number(environment, "LAMPLIGHTER_STOP_GRACE_SECONDS", 30, "seconds")
@@ -78,6 +83,7 @@ class Settings:
         key_file = environment.get("LAMPLIGHTER_VAULT_KEY_FILE")
         if style not in ("console", "json"):
             raise InvalidInput.of("LAMPLIGHTER_LOG_FORMAT", f"must be console or json, not {style!r}")
+        database_url = _database_url(environment.get("LAMPLIGHTER_DATABASE_URL") or None)
         return cls(
             data=data.absolute(),  # agents are told of files in it, and they run elsewhere
             host=host,
@@ -91,6 +97,8 @@ class Settings:
             rate_limit=rate_limit,
             public_url=_public_url(environment.get("LAMPLIGHTER_PUBLIC_URL") or None),
             vault_key=Path(key_file).absolute() if key_file else None,
+            database_url=database_url,
+            roles=_roles(roles, database_url),
         )
 
 
@@ -101,6 +109,28 @@ def _group_names(given: Sequence[str]) -> tuple[str, ...]:
         if not name or len(name) > 200 or "\0" in name:
             raise InvalidInput.of("--group", f"a name has 1 to 200 characters, not {name!r}")
     return tuple(dict.fromkeys(names))
+
+
+def _roles(given: Sequence[str], database_url: str | None) -> tuple[str, ...]:
+    """The roles in texts such as ``api,scheduler``, each once; all of them when none is said."""
+    roles = {name.strip() for text in given for name in text.split(",")} or set(ROLES)
+    for name in roles - set(ROLES):
+        raise InvalidInput.of("--role", f"must be {', '.join(ROLES[:-1])} or {ROLES[-1]}, not {name!r}")
+    if len(roles) < len(ROLES) and database_url is None:
+        raise InvalidInput.of(
+            "--role",
+            "needs PostgreSQL, which several processes can share: set LAMPLIGHTER_DATABASE_URL",
+        )
+    return tuple(role for role in ROLES if role in roles)
+
+
+def _database_url(text: str | None) -> str | None:
+    if text is not None and not re.match("postgres(ql)?://", text):
+        # What it is may hold a password.
+        raise InvalidInput.of(
+            "LAMPLIGHTER_DATABASE_URL", "must be an address such as postgresql://user:password@host:5432/name"
+        )
+    return text
 
 
 def _public_url(text: str | None) -> str | None:

@@ -7,10 +7,11 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
@@ -18,7 +19,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from lamplighter.clock import Clock, SystemClock
+from lamplighter.clock import Clock, SharedClock, SystemClock
 from lamplighter.config import Settings
 from lamplighter.dispatch.pool import Pool
 from lamplighter.engine import Engine
@@ -69,6 +70,7 @@ from lamplighter.vault import CannotUnseal, Vault
 
 log = structlog.get_logger()
 
+_SET_CLOCK_EVERY = timedelta(seconds=10)
 _BACKLOG = 2048  # uvicorn's
 # Far more than the application takes: up to here it can say what is wrong.
 _MOST_BYTES_OF_HEAD = 256 * 1024
@@ -80,18 +82,35 @@ class House:
 
     settings: Settings
     db: Database
-    engine: Engine
-    pool: Pool
     loops: list[Loop]
     services: Services
     new_admin_key: str | None
 
 
+class _Loops:
+    """The loops of this process. What those of another one are to do, they find by themselves within a second."""
+
+    def __init__(self) -> None:
+        self.all: list[Loop] = []
+
+    def waker(self, *names: str) -> Callable[[], None]:
+        """What wakes the loops of these names, as far as this process has them when it is called."""
+
+        def wake() -> None:
+            for loop in self.all:
+                if loop.name in names:
+                    loop.wake()
+
+        return wake
+
+
 def build(settings: Settings, clock: Clock | None = None) -> House:
     """Make the data folder, bring the database up to date and put the parts together."""
-    clock = clock or SystemClock()
-    db = Database.embedded(settings.data / "lamplighter.db")
+    db = _database(settings)
     migrate(db)
+    # All processes on one database go by its clock, whatever the clocks of their machines say.
+    shared_clock = None if db.is_sqlite or clock else SharedClock(db.time)
+    clock = clock or shared_clock or SystemClock()
     files = Files(settings.data)
     files.empty_trash()
     secret = _secret(settings.data)
@@ -104,35 +123,41 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     vault = _vault(settings, db)
     environments = Environments(settings.data / "environments")
     shop = Workshop(db, files, clock, settings.stop_grace, vault, environments)
-    pool = Pool(shop, _server_name(settings.data), settings.concurrency, settings.groups)
-    engine = Engine(db, clock, pool.wake)
     messenger = Messenger()
-    notifier = Notifier(db, clock, vault, messenger)
-
     pruner = Pruner(db, files)
-    pruning = Loop("pruner", clock, pruner.pass_once)
+    loops = _Loops()
+    wake_all = loops.waker("scheduler", "runner", "notifier")
 
     def prune_now() -> None:
         pruner.ask()
-        pruning.wake()
-
-    def wake_all() -> None:
-        engine.wake()
-        pool.wake()
-        notifier.wake()
+        loops.waker("pruner")()
 
     def last_passes() -> dict[str, datetime]:
-        return {"scheduler": engine.last_good_pass, "runner": pool.last_good_pass}
+        return {loop.name: loop.last_good_pass for loop in loops.all if isinstance(loop, Engine | Pool)}
 
+    if "scheduler" in settings.roles:
+        loops.all += [
+            Engine(db, clock, loops.waker("runner")),
+            Notifier(db, clock, vault, messenger),
+            Loop("pruner", clock, pruner.pass_once),
+            Loop("combiner", clock, partial(combine_once, shop)),
+        ]
+    if "runner" in settings.roles:
+        loops.all += [
+            Pool(shop, _server_name(settings.data), settings.concurrency, settings.groups),
+            Loop("environments", clock, partial(unused_environments.remove_once, shop)),
+        ]
+    if shared_clock is not None:
+        loops.all.append(Loop("clock", clock, partial(_set_clock, shared_clock)))
     signer = Signer(secret)
-    runs = Runs(db, clock, files, vault, signer, pool.wake)
+    runs = Runs(db, clock, files, vault, signer, loops.waker("runner"))
     evidence = FailureEvidence(runs, files)
     services = Services(
         agents=Agents(db, clock, files),
         schedules=Schedules(db, clock, wake_all),
         comparisons=Comparisons(db, clock),
         previews=Previews(db, clock),
-        webhooks=Webhooks(db, clock, vault, signer, pool.wake),
+        webhooks=Webhooks(db, clock, vault, signer, loops.waker("runner")),
         runs=runs,
         evidence=evidence,
         diagnostics=Diagnostics(runs, evidence),
@@ -141,7 +166,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         users=Users(db, clock),
         spaces=Spaces(db, clock),
         audit_log=AuditLog(db),
-        notifications=Notifications(db, clock, vault, messenger, notifier.wake),
+        notifications=Notifications(db, clock, vault, messenger, loops.waker("notifier")),
         secrets=Secrets(db, clock, vault),
         proxy_pools=ProxyPools(db, clock, vault),
         groups=Groups(db, clock),
@@ -155,15 +180,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         clock=clock,
         public_url=settings.public_url,
     )
-    loops = [
-        engine,
-        pool,
-        notifier,
-        pruning,
-        Loop("combiner", clock, partial(combine_once, shop)),
-        Loop("environments", clock, partial(unused_environments.remove_once, shop)),
-    ]
-    return House(settings, db, engine, pool, loops, services, new_key)
+    return House(settings, db, loops.all, services, new_key)
 
 
 def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> None:
@@ -173,9 +190,12 @@ def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> No
     Runs that go on when the server ends are adopted by its next start. Conflict: another server has the folder.
     """
     set_up_logging(json=settings.json_logs)
-    with _sole_owner(settings.data), _listener(settings) as listener:
-        house = build(settings)
-        app = create_app(house.services, settings.rate_limit)
+    with _sole_owner(settings), _listener(settings) as listener:
+        with _lock(
+            settings.data / "setup.lock", wait=True
+        ):  # of several that start at once, one makes the keys
+            house = build(settings)
+        app = create_app(house.services, settings.rate_limit, has_api="api" in settings.roles)
         address = _address(listener)
 
         @asynccontextmanager
@@ -238,9 +258,13 @@ class _Unbreakable:
 
 
 def _start(house: House) -> tuple[list[threading.Thread], int]:
-    while house.engine.recompute_once():
-        log.info("due times recomputed for the new time-zone database")
-    adopted = house.pool.start()
+    adopted = 0
+    for loop in house.loops:
+        if isinstance(loop, Engine):
+            while loop.recompute_once():
+                log.info("due times recomputed for the new time-zone database")
+        elif isinstance(loop, Pool):
+            adopted = loop.start()
     threads = [threading.Thread(target=loop.run, name=loop.name) for loop in house.loops]
     for thread in threads:
         thread.start()
@@ -252,7 +276,7 @@ def _stop(house: House, threads: list[threading.Thread]) -> None:
         loop.stop()
     for thread in threads:
         thread.join()
-    going = house.pool.going
+    going = sum(loop.going for loop in house.loops if isinstance(loop, Pool))
     if going:
         log.info("runs go on without the server; its next start adopts them", runs=going)
     house.db.close()
@@ -270,15 +294,41 @@ def _tell_streams_to_end(server: uvicorn.Server, app: FastAPI) -> None:
 
 
 @contextmanager
-def _sole_owner(data: Path) -> Iterator[None]:
-    """Make the data folder, for our eyes only, and hold its lock; Conflict when another server holds it."""
+def _sole_owner(settings: Settings) -> Iterator[None]:
+    """Make the data folder, for our eyes only, and hold its lock; Conflict when another server holds it.
+
+    Only who runs agents, or keeps the database in it, must be alone with it.
+    """
+    data = settings.data
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data / "server.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            raise Conflict(f"another server is running on the data folder {data}") from problem
+    with ExitStack() as stack:
+        if "runner" in settings.roles:
+            try:
+                stack.enter_context(_lock(data / "server.lock", wait=False))
+            except BlockingIOError as problem:
+                raise Conflict(f"another server is running on the data folder {data}") from problem
         yield
+
+
+@contextmanager
+def _lock(file: Path, *, wait: bool) -> Iterator[None]:
+    """Hold the lock that is ``file``; BlockingIOError when another process holds it and there is no waiting."""
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+
+
+def _database(settings: Settings) -> Database:
+    if settings.database_url is None:
+        return Database.embedded(settings.data / "lamplighter.db")
+    if find_spec("psycopg") is None:
+        raise Conflict("LAMPLIGHTER_DATABASE_URL needs psycopg: pip install 'lamplighter[postgresql]'")
+    return Database(settings.database_url)
+
+
+def _set_clock(clock: SharedClock, now: datetime) -> datetime:
+    clock.set()
+    return now + _SET_CLOCK_EVERY
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import typer
 
 from lamplighter.cli.output import counted, say
 from lamplighter.cli.session import DEFAULT_URL, default_data, quoted
-from lamplighter.config import Settings
+from lamplighter.config import ROLES, Settings
 
 if TYPE_CHECKING:
     from lamplighter.main import House
@@ -41,6 +41,14 @@ def up(
             show_default=False,
         ),
     ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE[,ROLE]",
+            help="What this process is: api, scheduler, runner. All of them when not said; fewer need PostgreSQL.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Start the server: API, scheduler and runner in one process.
 
@@ -51,7 +59,13 @@ def up(
     # Agents are told of files in it, and they run in another folder.
     data = (data or default_data()).absolute()
     settings = Settings.read(
-        os.environ, data=data, host=host, port=port, concurrency=concurrency, groups=group or ()
+        os.environ,
+        data=data,
+        host=host,
+        port=port,
+        concurrency=concurrency,
+        groups=group or (),
+        roles=role or (),
     )
     # After its graceful end uvicorn raises the signal again, for whoever was to handle it before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -67,6 +81,8 @@ def up(
 def _announce(address: str, house: "House", adopted: int) -> None:
     data = house.settings.data
     say(f"Lamplighter is ready at {address}")
+    if house.settings.roles != ROLES:
+        say(f"Its roles: {', '.join(house.settings.roles)}.")
     groups = house.settings.groups
     if groups:
         noun = "group" if len(groups) == 1 else "groups"

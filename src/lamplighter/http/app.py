@@ -91,10 +91,10 @@ _OWN_STYLE_ALONE = f"{NOTHING}; style-src 'unsafe-inline'"
 _MOST_ERRORS = 100  # in one answer
 
 
-def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
+def create_app(services: Services, rate_limit: int = 0, *, has_api: bool = True) -> FastAPI:
     """The application over these services; ``app.state.stopping`` is to be set when the server stops.
 
-    ``rate_limit`` is what answers say of it; the services count.
+    ``rate_limit`` is what answers say of it; the services count. Without the API it only tells how the process is.
     """
     app = FastAPI(
         title="Lamplighter",
@@ -109,11 +109,12 @@ def create_app(services: Services, rate_limit: int = 0) -> FastAPI:
     )
     app.state.services = services
     app.state.stopping = asyncio.Event()
-    for router in _ROUTERS:
-        app.include_router(router, prefix=_PREFIX)
-    app.include_router(tokens.router)
-    # Where a client looks that puts the base path before every address.
-    app.include_router(tokens.router, prefix=_PREFIX, include_in_schema=False)
+    if has_api:
+        for router in _ROUTERS:
+            app.include_router(router, prefix=_PREFIX)
+        app.include_router(tokens.router)
+        # Where a client looks that puts the base path before every address.
+        app.include_router(tokens.router, prefix=_PREFIX, include_in_schema=False)
     app.include_router(health.router)
     app.add_exception_handler(LamplighterError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
