@@ -32,6 +32,7 @@ class RunningServer:
         self._environment = environment or {}
         self._process: subprocess.Popen[str] | None = None
         self.groups: tuple[str, ...] = ()  # names of the server groups that the next start serves
+        self.roles: tuple[str, ...] = ()  # what the next start is; all when none is named
         self.http = httpx.Client()
 
     def start(self) -> Self:
@@ -51,6 +52,7 @@ class RunningServer:
                     ),
                     *("--concurrency", str(self._concurrency)),
                     *(f"--group={name}" for name in self.groups),
+                    *(f"--role={name}" for name in self.roles),
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,
