@@ -37,7 +37,7 @@ class Engine(Loop):
     """The scheduler. ``on_runs_ready`` is called after a commit that may have made runs queue."""
 
     def __init__(self, db: Database, clock: Clock, on_runs_ready: Callable[[], None]) -> None:
-        super().__init__("scheduler", clock, self.pass_once)
+        super().__init__("scheduler", clock, self.pass_once, self._rescue_later)
         self._db = db
         self._on_runs_ready = on_runs_ready
         self._last_backlog: datetime | None = None
@@ -193,9 +193,13 @@ class Engine(Loop):
     def _may_rescue(self, now: datetime) -> bool:
         """Not within a lease of having been away: whoever slept as well needs time to renew its own lease."""
         if self._last_pass is None or now - self._last_pass > LEASE / 3:
-            self._rescue_not_before = now + LEASE
+            self._rescue_later(now)
         self._last_pass = now
         return self._rescue_not_before is None or now >= self._rescue_not_before
+
+    def _rescue_later(self, now: datetime) -> None:
+        """What kept this one from working may keep servers from renewing their leases."""
+        self._rescue_not_before = now + LEASE
 
     def rescue_once(self, now: datetime) -> int:
         """Take their runs from servers whose lease has run out; returns how many runs."""

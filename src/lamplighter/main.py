@@ -37,6 +37,7 @@ from lamplighter.pruner import Pruner
 from lamplighter.runner import unused_environments
 from lamplighter.runner.attempt import Workshop
 from lamplighter.runner.environments import Environments
+from lamplighter.runner.process import DeadMansSwitch
 from lamplighter.service.agents import Agents
 from lamplighter.service.analytics import Analytics
 from lamplighter.service.audit import AuditLog
@@ -127,7 +128,9 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     pruner = Pruner(db, files)
     loops = _Loops()
     control = ControlPlane(db, clock, vault, _server_name(settings.data), loops.waker("runner"))
-    shop = Workshop(control, files, clock, settings.stop_grace, environments)
+    # Who shares the database can take runs over from this server, and must not while their processes go on.
+    switch = None if db.is_sqlite else DeadMansSwitch(settings.data / "alive")
+    shop = Workshop(control, files, clock, settings.stop_grace, environments, switch)
     wake_all = loops.waker("scheduler", "runner", "notifier")
 
     def prune_now() -> None:
@@ -278,7 +281,10 @@ def _stop(house: House, threads: list[threading.Thread]) -> None:
         loop.stop()
     for thread in threads:
         thread.join()
-    going = sum(loop.going for loop in house.loops if isinstance(loop, Pool))
+    pools = [loop for loop in house.loops if isinstance(loop, Pool)]
+    for pool in pools:
+        pool.leave()
+    going = sum(pool.going for pool in pools)
     if going:
         log.info("runs go on without the server; its next start adopts them", runs=going)
     house.db.close()

@@ -1,13 +1,18 @@
 """The pool in one process: places, leases and fencing, with real processes and a clock that the test moves."""
 
+import os
+import signal
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from lamplighter.dispatch.pool import Pool
 from lamplighter.model import ACTIVE, Claim, Run, RunStatus
-from lamplighter.planner import LEASE
+from lamplighter.planner import ABSENCE, LEASE
+from lamplighter.runner.process import DeadMansSwitch
 from lamplighter.store import runs, servers
 from lamplighter.store.database import Database
 from lamplighter.store.tables import agent_versions
@@ -163,3 +168,51 @@ def test_a_claim_whose_process_never_began_is_put_back(scene: Scene) -> None:
     eventually(lambda: pool.going == 0)
     [run] = scene.runs()
     assert (run.status, run.attempt, run.retries) == (RunStatus.QUEUING, claim.attempt, 0)
+
+
+def test_a_process_that_leaves_gives_the_next_one_time_to_find_its_runs(scene: Scene, tmp_path: Path) -> None:
+    switch = DeadMansSwitch(tmp_path / "alive")
+    shop = replace(scene.shop, switch=switch)
+    first = Pool(shop, 2)
+    first.start()
+    scene.start(1)
+    first.pass_once(scene.clock.now())
+    [run] = scene.runs()
+    pid = scene.pid_of(run)
+    eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
+    said = int(switch.path.read_text())
+    first.stop()
+    first.leave()
+    assert int(switch.path.read_text()) - said > LEASE.total_seconds() * 1e9, "the keepers wait for longer"
+    with scene.db.read() as c:
+        now = scene.clock.advance(seconds=2 * LEASE.total_seconds())
+        assert servers.lost(c, now) == [], "and nobody takes the runs away"
+        assert [server.name for server in servers.lost(c, now + ABSENCE)] == ["here"], "not for ever"
+    assert _is_alive(pid)
+    second = Pool(shop, 2)
+    assert second.start() == 1
+    _end(scene, second)
+
+
+def test_the_runs_of_a_silent_server_end_by_themselves_and_are_told_of_when_it_is_back(
+    scene: Scene, tmp_path: Path
+) -> None:
+    switch = DeadMansSwitch(tmp_path / "alive")
+    pool = Pool(replace(scene.shop, switch=switch), 2)
+    pool.start()
+    scene.start(1)
+    pool.pass_once(scene.clock.now())
+    pid = scene.pid_of(scene.runs()[0])
+    eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
+    switch.hold_off(switch.moment(), timedelta(seconds=0))
+    os.kill(_parent(pid), signal.SIGTERM)  # as if the time had passed: the keeper looks
+    eventually(lambda: not _is_alive(pid))
+    eventually(lambda: pool.going == 0)
+    [run] = scene.runs()
+    assert run.status is RunStatus.FAILURE
+    assert run.message is not None
+    assert "its server was silent for too long" in run.message
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[1])

@@ -9,6 +9,7 @@ from lamplighter import lifecycle, metrics, planner
 from lamplighter.engine import BACKLOG_PER_SECOND, Engine
 from lamplighter.errors import Unavailable
 from lamplighter.model import CatchUp, Fire, RunSettings, RunStatus, Verdict
+from lamplighter.planner import LEASE
 from lamplighter.service.health import Health
 from lamplighter.store import agents, fires, groups, runs, schedules
 from lamplighter.store.database import Database
@@ -213,7 +214,7 @@ def test_a_run_that_was_to_stop_is_stopped_when_its_server_is_lost(
     with db.write() as c:
         agent = make_agent(c)
         start_set(c, agent, RunSettings(max_retries=3))
-        lost = make_server(c, "lost", lease=timedelta(seconds=45))
+        lost = make_server(c, "lost", lease=LEASE)
         [claim] = runs.claim(c, lost, 10, NOON)
         runs.ask_stop(c, claim.run_id, "stop asked", NOON)
     engine.rescue_once(clock.advance(seconds=46))
@@ -260,9 +261,9 @@ def test_the_runs_of_a_lost_server_are_tried_again_or_fail(
         agent = make_agent(c)
         start_set(c, agent, RunSettings(max_retries=1))
         start_set(c, agent)
-        lost = make_server(c, "lost", lease=timedelta(seconds=45))
+        lost = make_server(c, "lost", lease=LEASE)
         claims = runs.claim(c, lost, 10, NOON)
-    assert engine.rescue_once(clock.advance(seconds=45)) == 0
+    assert engine.rescue_once(clock.advance(seconds=LEASE.total_seconds())) == 0
     assert engine.rescue_once(clock.advance(seconds=1)) == 2
     with db.write() as c:
         second, first = runs.of_agent(c, agent, 10)
@@ -279,7 +280,7 @@ def test_after_a_sleep_of_the_machine_servers_get_a_lease_to_come_back(
     with db.write() as c:
         agent = make_agent(c)
         start_set(c, agent)
-        server = make_server(c, "asleep", lease=timedelta(seconds=45))
+        server = make_server(c, "asleep", lease=LEASE)
         runs.claim(c, server, 10, NOON)
 
     def status() -> RunStatus:
@@ -288,7 +289,7 @@ def test_after_a_sleep_of_the_machine_servers_get_a_lease_to_come_back(
 
     engine.pass_once(clock.advance(hours=8))
     assert status() is RunStatus.STARTING, "the lid was closed: nobody could renew anything"
-    for _ in range(45):
+    for _ in range(int(LEASE.total_seconds())):
         assert status() is RunStatus.STARTING
         engine.pass_once(clock.advance(seconds=1))
     assert status() is RunStatus.FAILURE, "it had its time and did not come back"

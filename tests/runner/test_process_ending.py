@@ -4,12 +4,14 @@ import os
 import signal
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from test_process_support import AGENTS, PATIENCE, Attempt, ending, until
 
 from lamplighter.runner import process as module
+from lamplighter.runner.process import DeadMansSwitch
 
 FAMILY = AGENTS / "agent_family.py"
 
@@ -17,6 +19,11 @@ FAMILY = AGENTS / "agent_family.py"
 @pytest.fixture
 def attempt(tmp_path: Path) -> Attempt:
     return Attempt(tmp_path)
+
+
+@pytest.fixture
+def switch(tmp_path: Path) -> DeadMansSwitch:
+    return DeadMansSwitch(tmp_path / "alive")
 
 
 def test_stop_asks_with_sigterm(attempt: Attempt) -> None:
@@ -172,4 +179,57 @@ def test_a_keeper_killed_before_it_began_is_told(attempt: Attempt) -> None:
     os.kill(process.pid, signal.SIGKILL)
     result = ending(process)
     assert result.vanished or result.error == "its keeper ended before it began; the log may say why"
+    assert attempt.survivors() == []
+
+
+# --- the silence of the server ---
+
+
+def test_a_run_goes_on_as_long_as_its_server_is_heard_of(attempt: Attempt, switch: DeadMansSwitch) -> None:
+    switch.hold_off(switch.moment(), timedelta(seconds=1))
+    process = attempt.shell("touch ready; while [ ! -e finish ]; do sleep 0.01; done; exit 7", switch)
+    attempt.until_ready()
+    switch.hold_off(switch.moment(), timedelta(hours=1))
+    assert not process.wait(2)
+    (attempt.work / "finish").touch()
+    result = ending(process)
+    assert (result.exit_code, result.abandoned) == (7, False)
+
+
+def test_a_run_is_ended_with_all_it_started_when_its_server_was_silent_for_too_long(
+    attempt: Attempt, switch: DeadMansSwitch
+) -> None:
+    switch.hold_off(switch.moment(), timedelta(hours=1))
+    process = attempt.shell("trap '' TERM; setsid sleep 60 & touch ready; wait; sleep 60", switch)
+    attempt.until_ready()
+    switch.hold_off(switch.moment(), timedelta(seconds=0))
+    process.stop()  # whatever wakes the keeper: it looks at once
+    result = ending(process)
+    assert result.abandoned
+    assert result.describe() == "ended because its server was silent for too long"
+    assert attempt.survivors() == []
+    assert "the server has been silent for too long" in attempt.log()
+
+
+def test_a_run_that_starts_when_the_server_is_silent_already_is_ended(
+    attempt: Attempt, switch: DeadMansSwitch
+) -> None:
+    switch.hold_off(switch.moment() - 10**9, timedelta(seconds=1))
+    assert ending(attempt.shell("sleep 60", switch)).abandoned
+    assert attempt.survivors() == []
+
+
+def test_a_switch_that_is_made_anew_keeps_what_was_said(tmp_path: Path) -> None:
+    first = DeadMansSwitch(tmp_path / "alive")
+    first.hold_off(5_000_000_000, timedelta(seconds=2.5))
+    assert int(DeadMansSwitch(first.path).path.read_text()) == 7_500_000_000
+
+
+def test_a_run_without_a_time_to_go_by_is_ended(attempt: Attempt, switch: DeadMansSwitch) -> None:
+    switch.hold_off(switch.moment(), timedelta(hours=1))
+    process = attempt.shell("touch ready; sleep 60", switch)
+    attempt.until_ready()
+    switch.path.unlink()
+    process.stop()
+    assert ending(process).signal is not None
     assert attempt.survivors() == []

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from lamplighter.runner.process import ProcessExit, RunProcess, start
+from lamplighter.runner.process import DeadMansSwitch, ProcessExit, RunProcess, start
 
 AGENTS = Path(__file__).with_name("agents")
 PATIENCE = 30.0
@@ -31,11 +31,13 @@ class Attempt:
         self.mark = f"MARK={uuid.uuid4()}"
         self.env = {"PATH": os.environ["PATH"], "MARK": self.mark.removeprefix("MARK=")}
 
-    def start(self, *argv: str | Path, memory_mb: int | None = None) -> RunProcess:
-        return start(self.dir, self.work, [str(word) for word in argv], self.env, memory_mb)
+    def start(
+        self, *argv: str | Path, memory_mb: int | None = None, switch: DeadMansSwitch | None = None
+    ) -> RunProcess:
+        return start(self.dir, self.work, [str(word) for word in argv], self.env, memory_mb, switch)
 
-    def shell(self, script: str) -> RunProcess:
-        return self.start("/bin/sh", "-c", script)
+    def shell(self, script: str, switch: DeadMansSwitch | None = None) -> RunProcess:
+        return self.start("/bin/sh", "-c", script, switch=switch)
 
     def until_ready(self) -> None:
         """Agents of these tests create a file ``ready`` when they have come to where they are wanted."""

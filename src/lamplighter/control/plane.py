@@ -4,7 +4,6 @@ import json
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,15 +18,13 @@ from lamplighter.control.face import Concluded, Conclusion, Definition, ProxyPla
 from lamplighter.errors import LamplighterError, Unavailable
 from lamplighter.manifest import Manifest, inputs
 from lamplighter.model import Claim, Counters, GoodRun, Run, RunStatus, Verdict
-from lamplighter.planner import LEASE
+from lamplighter.planner import ABSENCE, LEASE
 from lamplighter.store import agents, groups, runs, secrets, servers, statistics
 from lamplighter.store.database import Database
 from lamplighter.vault import Vault
 
 log = structlog.get_logger()
 
-# How long the runs of a server that ended as planned wait for its next process: an upgrade takes a while.
-ABSENCE = timedelta(minutes=5)
 _chance = random.Random()  # noqa: S311 - it picks proxies, it guards nothing
 
 

@@ -6,21 +6,26 @@ Only the hand-over differs: here a commit wakes the pool directly.
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 import structlog
 
+from lamplighter.errors import Unavailable
 from lamplighter.loop import Loop
 from lamplighter.model import Claim, Run
-from lamplighter.planner import LEASE
+from lamplighter.planner import ABSENCE, LEASE
 from lamplighter.runner.attempt import Workshop
 from lamplighter.runner.execution import Execution
+from lamplighter.runner.process import DeadMansSwitch
 
 log = structlog.get_logger()
 
 _HEARTBEAT = LEASE / 5
-_END_OWN_RUNS_AFTER = LEASE * 0.8
+# The keepers of runs have the rest of a lease to end them when the server is silent, before others may take them.
+_SILENCE = LEASE * 0.8
+_PLANNED_SILENCE = ABSENCE * 0.9
 _MOST_RESUMES = 5  # of one claim, before the run is given up
 
 
@@ -32,7 +37,7 @@ class Pool(Loop):
     """
 
     def __init__(self, shop: Workshop, concurrency: int, server_groups: Sequence[str] = ()) -> None:
-        super().__init__("runner", shop.clock, self.pass_once, self._end_own_runs_before_the_lease)
+        super().__init__("runner", shop.clock, self.pass_once)
         self._shop = shop
         self._concurrency = concurrency
         self._groups = tuple(server_groups)
@@ -52,10 +57,21 @@ class Pool(Loop):
     def start(self) -> int:
         """Register this server and adopt the runs that its former process left; returns how many."""
         now = self._shop.clock.now()
-        self._shop.control.register(self._incarnation, self._concurrency, self._groups)
+        with self._contact():
+            self._shop.control.register(self._incarnation, self._concurrency, self._groups)
         self._lease_renewed = now
         self._resume_left_behind()
         return self.going
+
+    def leave(self) -> None:
+        """Say that this process ends as planned and its runs go on, so that the next one finds them."""
+        if self._deposed:
+            return
+        try:
+            with self._contact(_PLANNED_SILENCE):
+                self._shop.control.leave(self._incarnation)
+        except Unavailable as problem:
+            log.warning("nobody could be told that this server ends as planned", exc_info=problem)
 
     def pass_once(self, now: datetime) -> None:
         """Renew the lease, tell the going runs what is asked of them, and take new ones."""
@@ -68,13 +84,23 @@ class Pool(Loop):
             self._take()
 
     def _renew(self, now: datetime) -> None:
-        if not self._shop.control.renew(self._incarnation):
+        with self._contact():
+            is_ours = self._shop.control.renew(self._incarnation)
+        if not is_ours:
             log.error("another process has taken this server's name")
             self._deposed = True
             self._fence(self._claims().values())
             return
         self._lease_renewed = now
         self._resume_left_behind()
+
+    @contextmanager
+    def _contact(self, silence: timedelta = _SILENCE) -> Iterator[None]:
+        """From the moment in which this was asked, the server may be silent for so long."""
+        moment = DeadMansSwitch.moment()
+        yield
+        if self._shop.switch is not None:
+            self._shop.switch.hold_off(moment, silence)
 
     def _resume_left_behind(self) -> None:
         """Take up runs of this server that no thread carries out: its former process began them, or it failed."""
@@ -84,10 +110,6 @@ class Pool(Loop):
         self._resumes = {claim: self._resumes.get(claim, 0) + 1 for claim in left}
         for claim, run in left.items():
             self._carry_out(run, resume=True, is_last_try=self._resumes[claim] > _MOST_RESUMES)
-
-    def _end_own_runs_before_the_lease(self, now: datetime) -> None:
-        if now - self._lease_renewed >= _END_OWN_RUNS_AFTER:
-            self._fence(self._claims().values())
 
     def _control(self) -> None:
         claims = self._claims()
@@ -131,7 +153,9 @@ class Pool(Loop):
         finally:
             with self._lock:
                 self._going.pop(execution.claim, None)
-            self._wake.set()
+                if execution.was_away:
+                    self._resumes.pop(execution.claim, None)
+            self.wake()
 
     def _claims(self) -> dict[Claim, Execution]:
         with self._lock:

@@ -32,6 +32,7 @@ from lamplighter.planner.pacing import WINDOW, wait_for_turn
 from lamplighter.planner.rotation import Pick, ProxyUse, checked, noted, pick, rest_until
 from lamplighter.planner.serving import WAITS_FOR_GROUP, runs_will_wait_for_group, waits_for_group
 from lamplighter.planner.starting import (
+    ABSENCE,
     LEASE,
     Admission,
     Occupancy,
@@ -42,6 +43,7 @@ from lamplighter.planner.starting import (
 )
 
 __all__ = [
+    "ABSENCE",
     "CREDIT",
     "DELIVERED",
     "GOOD",

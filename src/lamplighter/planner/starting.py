@@ -10,7 +10,9 @@ from typing import Any
 from lamplighter.model import Run, SetState
 
 # A server that has not been heard of for so long has lost its runs.
-LEASE = timedelta(seconds=45)
+LEASE = timedelta(seconds=25)
+# It has them for so long when it ended as planned: an upgrade takes a while.
+ABSENCE = timedelta(minutes=5)
 _MOST_RETRY_DELAY = 3600
 _DEFAULT_RETRY_DELAY = 60
 

@@ -14,19 +14,21 @@ from lamplighter.files import Files
 from lamplighter.manifest import Manifest
 from lamplighter.model import Claim, Run
 from lamplighter.runner.environments import Environments
+from lamplighter.runner.process import DeadMansSwitch
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What every attempt on this machine shares."""
+    """What every attempt on this machine shares. ``switch``: None where no other server can take runs over."""
 
     control: Control
     files: Files
     clock: Clock
     stop_grace: timedelta
     environments: Environments
+    switch: DeadMansSwitch | None = None
 
 
 class Attempt:

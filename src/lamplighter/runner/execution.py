@@ -37,6 +37,7 @@ class Execution:
         self._folder = self._attempt.folder
         self._process: RunProcess | None = None
         self._fenced = False
+        self.was_away = False  # another try may help: somebody or something could not be reached
         self._begun = False
         self._stop_sent: datetime | None = None
         self._progress = Progress(self._folder)
@@ -73,6 +74,7 @@ class Execution:
                 command.argv,
                 command.environment,
                 memory_mb=self._attempt.manifest.limits.memory_mb,
+                switch=self._shop.switch,
             )
             self._follow(self._process)
 
@@ -235,6 +237,7 @@ class _Guard:
             log.warning(
                 "a run cannot be carried out now; it will be tried again", run=run_id, exc_info=problem
             )
+            self._execution.was_away = True
             return True
         known = isinstance(problem, LamplighterError | OSError)
         if not known:

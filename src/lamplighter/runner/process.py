@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +40,8 @@ class ProcessExit:
     """How an agent ended: with an exit status, by a signal, or (``error``) it could not even be started.
 
     ``leftovers`` counts the processes that it left behind and that had to be ended. ``vanished``: its keeper
-    was killed, or the machine went down, so that nobody saw how it ended.
+    was killed, or the machine went down, so that nobody saw how it ended. ``abandoned``: its keeper ended it,
+    because its server had been silent for so long that another one might take the run over.
     """
 
     exit_code: int | None = None
@@ -51,11 +52,14 @@ class ProcessExit:
     cpu_seconds: float | None = None
     leftovers: int = 0
     vanished: bool = False
+    abandoned: bool = False
 
     def describe(self) -> str:
         """The end in a few words: ``exit status 3``, ``killed by SIGSEGV``, ``could not be started: ...``."""
         if self.vanished:
             return "vanished: nobody saw how it ended"
+        if self.abandoned:
+            return "ended because its server was silent for too long"
         if self.error is not None:
             return f"could not be started: {self.error}"
         if self.signal is not None:
@@ -148,23 +152,48 @@ class RunProcess:
         _sweep(members)
 
 
+class DeadMansSwitch:
+    """Until when the runs of this server may go on without a word of it.
+
+    When the time has passed, the keepers end their runs, whether the server is dead, suspended or cut off: another
+    one may take them over then. The time is that since the machine was started, which nobody can set.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        weakref.finalize(self, os.close, self._file)
+
+    @staticmethod
+    def moment() -> int:
+        """Now, in nanoseconds since the machine was started."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def hold_off(self, since: int, spell: timedelta) -> None:
+        """Runs may go on until ``spell`` after the moment ``since``; what was said before is forgotten."""
+        until = since + int(spell.total_seconds() * 1e9)
+        os.pwrite(self._file, b"%020d\n" % until, 0)  # as long as what it replaces: read whole at any time
+
+
 def start(
     attempt_dir: Path,
     work_dir: Path,
     argv: Sequence[str],
     env: Mapping[str, str],
     memory_mb: int | None = None,
+    switch: "DeadMansSwitch | None" = None,
 ) -> RunProcess:
     """Start ``argv`` in ``work_dir`` with exactly the environment ``env``; ``attempt_dir`` is new and empty.
 
     Returns as soon as its keeper runs; that a program cannot be executed is told by ``exit``. InvalidInput if
     arguments or environment are too long or of an impossible form, Unavailable if the machine has no process,
-    memory or file left for it: nothing was started then.
+    memory or file left for it: nothing was started then. With a ``switch`` the run ends when its time has passed.
     """
     if not argv:
         raise InvalidInput.of("run", "The command is empty")
     attempt_dir = attempt_dir.resolve()
-    limit = [] if memory_mb is None else ["--memory-mb", str(memory_mb)]
+    options = [] if memory_mb is None else ["--memory-mb", str(memory_mb)]
+    options += [] if switch is None else ["--alive", str(switch.path)]
     command = [
         sys.executable,
         "-I",
@@ -176,7 +205,7 @@ def start(
         str(work_dir.resolve()),
     ]
     try:
-        pid = _spawn([*command, *limit, "--", *argv], env, attempt_dir / "log.txt")
+        pid = _spawn([*command, *options, "--", *argv], env, attempt_dir / "log.txt")
         return _child(attempt_dir, pid)
     except ValueError as error:
         raise InvalidInput.of("run", f"The command cannot be run: {error}") from error
@@ -307,6 +336,7 @@ def _process_exit(ending: Mapping[str, Any]) -> ProcessExit:
         max_rss_kb=ending.get("maxRssKb"),
         cpu_seconds=ending.get("cpuSeconds"),
         leftovers=ending.get("leftovers", 0),
+        abandoned=bool(ending.get("abandoned")),
     )
 
 

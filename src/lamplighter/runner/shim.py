@@ -2,7 +2,7 @@
 
 A program of its own, never imported by the server, so that a run outlives the server that started it::
 
-    python -I -S shim.py ATTEMPT_DIR WORK_DIR [--memory-mb N] -- PROGRAM [ARGUMENT...]
+    python -I -S shim.py ATTEMPT_DIR WORK_DIR [--memory-mb N] [--alive FILE] -- PROGRAM [ARGUMENT...]
 
 It finds its environment to be the agent's, standard output and error to be the log of the run, and leaves in
 ATTEMPT_DIR, each complete from the moment it can be seen:
@@ -15,6 +15,10 @@ ATTEMPT_DIR, each complete from the moment it can be seen:
 SIGTERM asks the agent's process group to stop: once, because Scrapy takes a second SIGTERM for "drop
 everything". SIGUSR1 kills all there is at once. Every other signal is blocked. A starter that starts this
 program with all signals blocked loses none: they stay pending until they are waited for.
+
+FILE says until when the server may be silent, in nanoseconds since the machine was started; it writes that anew
+again and again. When the time has passed, another server may take the run over: it is killed, and ``exit.json``
+says "abandoned".
 
 Only the standard library, and little of it: there is one keeper per running agent. ``json`` would add a fifth
 to the time to start and ``pathlib`` a third: paths are strings and the few flat objects are written by hand.
@@ -250,8 +254,10 @@ class Keeper:
     ``status`` is the exit status of the agent's main process, negative for a signal, None while it is alive.
     """
 
-    def __init__(self, agent: int) -> None:
+    def __init__(self, agent: int, alive: str | None) -> None:
         self.agent = agent
+        self.alive = alive
+        self.abandoned = False
         self.memory_kills = memory_kills()
         self.status: int | None = None
         self.ended = 0.0
@@ -262,7 +268,14 @@ class Keeper:
     def keep(self) -> None:
         """Return when the agent and all its descendants are gone."""
         while self.reap() and self.status is None and not self.killing:
-            self.listen(None)
+            left = self.silence_left()
+            if left is not None and left <= 0:
+                note(
+                    "the server has been silent for too long, and another one may take this run: it is ended"
+                )
+                self.killing = self.abandoned = True
+            else:
+                self.listen(left)
         began = time.monotonic()
         while self.reap():
             waited = time.monotonic() - began
@@ -274,6 +287,16 @@ class Keeper:
             elif waited > GO_BY_THEMSELVES:
                 self.send_away(signal.SIGTERM)
             self.listen(0.05)
+
+    def silence_left(self) -> float | None:
+        """For how many seconds the server may still be silent; None when it may be so for ever."""
+        if self.alive is None:
+            return None
+        try:
+            until = int(read(self.alive))
+        except (OSError, ValueError):
+            return 0.0
+        return until / 1e9 - time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def reap(self) -> bool:
         """Take leave of every child that has ended. False: none is left, and so no descendant either."""
@@ -320,6 +343,7 @@ class Keeper:
             "cpuSeconds": round(used.ru_utime + used.ru_stime, 3),
             "leftovers": len(self.sent_away),
             "memoryKills": None if before is None or now is None else now - before,
+            "abandoned": int(self.abandoned),
         }
 
 
@@ -356,13 +380,15 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     middle = arguments.index("--")
     attempt_dir, work_dir, *options = arguments[:middle]
-    memory_mb = int(options[1]) if options else None
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    memory_mb = int(given["--memory-mb"]) if "--memory-mb" in given else None
     if not claim(attempt_dir, this_process()):
         note("another server has taken this attempt over; nothing was started")
         return TAKEN
     try:
         prctl(PR_SET_CHILD_SUBREAPER, 1)
-        keeper = Keeper(start(attempt_dir, work_dir, memory_mb, arguments[middle + 1 :]))
+        agent = start(attempt_dir, work_dir, memory_mb, arguments[middle + 1 :])
+        keeper = Keeper(agent, given.get("--alive"))
     except StartError as error:
         note(f"could not be started: {error}")
         write_exit(attempt_dir, never_began(str(error)))
