@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from lamplighter import lifecycle
 from lamplighter.model import (
+    Claim,
     Counters,
     NotificationEvent,
     NotificationMessage,
@@ -13,6 +14,7 @@ from lamplighter.model import (
     NotificationTarget,
     Run,
     RunStatus,
+    Verdict,
 )
 from lamplighter.store import notifications, runs
 from lamplighter.store.tables import runs as runs_table
@@ -76,8 +78,8 @@ def end(
 ) -> None:
     """End a run's attempt as its server does."""
     if status in (RunStatus.COMPLETED, RunStatus.SUCCESS):
-        assert runs.export(c, runs.Claim(run.id, run.attempt))
-    assert lifecycle.conclude(c, run, lifecycle.Verdict(status, message, warnings), Counters(), now)
+        assert runs.export(c, Claim(run.id, run.attempt))
+    assert lifecycle.conclude(c, run, Verdict(status, message, warnings), Counters(), now)
 
 
 def outbox(c: sa.Connection, rule: NotificationRule) -> list[NotificationMessage]:

@@ -7,8 +7,7 @@ import pytest
 from lamplighter import lifecycle
 from lamplighter.charging import Work
 from lamplighter.errors import NotAllowed, NotFound
-from lamplighter.lifecycle import Verdict
-from lamplighter.model import Actor, Counters, Role, RunStatus, SortRuns, TransactionType, UsageType
+from lamplighter.model import Actor, Counters, Role, RunStatus, SortRuns, TransactionType, UsageType, Verdict
 from lamplighter.planner import CREDIT
 from lamplighter.service.analytics import Analytics
 from lamplighter.service.billing import Billing, CreditsRequest, RatesRequest, SortAgents, TimeUnit

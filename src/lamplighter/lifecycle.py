@@ -1,7 +1,6 @@
 """What the end of an attempt makes of its run and of its set, in the caller's transaction."""
 
 import random
-from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,29 +8,10 @@ import sqlalchemy as sa
 from lamplighter import charging, metrics, planner, telling
 from lamplighter.charging import NOTHING, Work
 from lamplighter.launch import release, settle_set
-from lamplighter.model import Counters, Run, RunStatus, SetState, StopCause
+from lamplighter.model import Claim, Counters, Run, RunStatus, SetState, StopCause, Verdict
 from lamplighter.store import agents, runs, sets
-from lamplighter.store.runs import Claim
 
 _chance = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a run ended and the sentence that says what decided it.
-
-    ``warnings`` are sentences that a person should read although the run ended well. ``undelivered``: only the
-    delivery failed, and another attempt is to do nothing else. ``records_attempt`` is the attempt that extracted
-    the records; None means the present one. ``is_delivered``: everything is where it was to be brought, so a stop
-    that is asked for now comes too late.
-    """
-
-    status: RunStatus
-    message: str
-    warnings: tuple[str, ...] = ()
-    undelivered: bool = False
-    records_attempt: int | None = None
-    is_delivered: bool = False
 
 
 def conclude(

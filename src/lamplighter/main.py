@@ -20,7 +20,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from lamplighter.clock import Clock, SharedClock, SystemClock
+from lamplighter.combiner import combine_once
 from lamplighter.config import Settings
+from lamplighter.control.plane import ControlPlane
 from lamplighter.dispatch.pool import Pool
 from lamplighter.engine import Engine
 from lamplighter.errors import Conflict
@@ -34,7 +36,6 @@ from lamplighter.notifier import Notifier
 from lamplighter.pruner import Pruner
 from lamplighter.runner import unused_environments
 from lamplighter.runner.attempt import Workshop
-from lamplighter.runner.combining import combine_once
 from lamplighter.runner.environments import Environments
 from lamplighter.service.agents import Agents
 from lamplighter.service.analytics import Analytics
@@ -122,10 +123,11 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     )
     vault = _vault(settings, db)
     environments = Environments(settings.data / "environments")
-    shop = Workshop(db, files, clock, settings.stop_grace, vault, environments)
     messenger = Messenger()
     pruner = Pruner(db, files)
     loops = _Loops()
+    control = ControlPlane(db, clock, vault, _server_name(settings.data), loops.waker("runner"))
+    shop = Workshop(control, files, clock, settings.stop_grace, environments)
     wake_all = loops.waker("scheduler", "runner", "notifier")
 
     def prune_now() -> None:
@@ -140,11 +142,11 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
             Engine(db, clock, loops.waker("runner")),
             Notifier(db, clock, vault, messenger),
             Loop("pruner", clock, pruner.pass_once),
-            Loop("combiner", clock, partial(combine_once, shop)),
+            Loop("combiner", clock, partial(combine_once, db, files)),
         ]
     if "runner" in settings.roles:
         loops.all += [
-            Pool(shop, _server_name(settings.data), settings.concurrency, settings.groups),
+            Pool(shop, settings.concurrency, settings.groups),
             Loop("environments", clock, partial(unused_environments.remove_once, shop)),
         ]
     if shared_clock is not None:

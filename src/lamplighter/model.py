@@ -464,6 +464,43 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that a server took, and the attempt that all it says about it must carry."""
+
+    run_id: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a run ended and the sentence that says what decided it.
+
+    ``warnings`` are sentences that a person should read although the run ended well. ``undelivered``: only the
+    delivery failed, and another attempt is to do nothing else. ``records_attempt`` is the attempt that extracted
+    the records; None means the present one. ``is_delivered``: everything is where it was to be brought, so a stop
+    that is asked for now comes too late.
+    """
+
+    status: RunStatus
+    message: str
+    warnings: tuple[str, ...] = ()
+    undelivered: bool = False
+    records_attempt: int | None = None
+    is_delivered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GoodRun:
+    """A run that ended well: its records, and the numbers that its agent reported."""
+
+    run_id: int
+    statistics: RecordStatistics
+    stats: Mapping[str, float]
+    agent_version: int
+    end_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunFile:
     """A file that a run left: ``path`` is relative to the run's folder."""
 

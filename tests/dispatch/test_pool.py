@@ -1,22 +1,17 @@
 """The pool in one process: places, leases and fencing, with real processes and a clock that the test moves."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from lamplighter.dispatch.pool import Pool
-from lamplighter.files import Files
-from lamplighter.model import ACTIVE, Run, RunStatus
+from lamplighter.model import ACTIVE, Claim, Run, RunStatus
 from lamplighter.planner import LEASE
-from lamplighter.runner.attempt import Workshop
-from lamplighter.runner.environments import Environments
 from lamplighter.store import runs, servers
 from lamplighter.store.database import Database
 from lamplighter.store.tables import agent_versions
-from lamplighter.vault import Vault
+from real_workshop import make_workshop
 from running_server import eventually
 from store_rows import make_agent, start_set
 from virtual_clock import VirtualClock
@@ -27,15 +22,8 @@ class Scene:
 
     def __init__(self, db: Database, folder: Path, clock: VirtualClock) -> None:
         self.db, self.clock = db, clock
-        self.files = Files(folder)
-        self.shop = Workshop(
-            db,
-            self.files,
-            clock,
-            timedelta(seconds=5),
-            Vault(Fernet.generate_key()),
-            Environments(folder / "environments"),
-        )
+        self.shop = make_workshop(db, folder, clock)
+        self.files = self.shop.files
         self.pids = folder / "pids"
         self.pids.mkdir()
         script = f'echo $$ > "{self.pids}/$LAMPLIGHTER_RUN_ID"; exec sleep 1000'
@@ -93,7 +81,7 @@ def _end(scene: Scene, pool: Pool) -> None:
 
 
 def test_it_takes_as_many_runs_as_it_has_places(scene: Scene) -> None:
-    pool = Pool(scene.shop, "here", 2)
+    pool = Pool(scene.shop, 2)
     pool.start()
     scene.start(3)
     pool.pass_once(scene.clock.now())
@@ -109,7 +97,7 @@ def test_it_takes_as_many_runs_as_it_has_places(scene: Scene) -> None:
 
 
 def test_a_server_whose_name_was_taken_ends_its_runs_and_writes_nothing(scene: Scene) -> None:
-    pool = Pool(scene.shop, "here", 2)
+    pool = Pool(scene.shop, 2)
     pool.start()
     scene.start(1)
     pool.pass_once(scene.clock.now())
@@ -129,7 +117,7 @@ def test_a_server_whose_name_was_taken_ends_its_runs_and_writes_nothing(scene: S
 
 
 def test_an_attempt_that_was_taken_over_is_ended_and_its_result_does_not_count(scene: Scene) -> None:
-    pool = Pool(scene.shop, "here", 2)
+    pool = Pool(scene.shop, 2)
     pool.start()
     scene.start(1)
     pool.pass_once(scene.clock.now())
@@ -137,7 +125,7 @@ def test_an_attempt_that_was_taken_over_is_ended_and_its_result_does_not_count(s
     pid = scene.pid_of(run)
     eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
     with scene.db.write() as c:
-        runs.put_back(c, runs.Claim(run.id, run.attempt), "lost, says another")
+        runs.put_back(c, Claim(run.id, run.attempt), "lost, says another")
         other = servers.register(c, "other", "x", 1, scene.clock.now(), scene.clock.now() + LEASE)
         [again] = runs.claim(c, other, 1, scene.clock.now())
     assert again.attempt == run.attempt + 1
@@ -149,7 +137,7 @@ def test_an_attempt_that_was_taken_over_is_ended_and_its_result_does_not_count(s
 
 
 def test_a_new_start_adopts_what_the_former_process_left(scene: Scene) -> None:
-    first = Pool(scene.shop, "here", 2)
+    first = Pool(scene.shop, 2)
     first.start()
     scene.start(1)
     first.pass_once(scene.clock.now())
@@ -157,7 +145,7 @@ def test_a_new_start_adopts_what_the_former_process_left(scene: Scene) -> None:
     pid = scene.pid_of(run)
     eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
     first.stop()
-    second = Pool(scene.shop, "here", 2)
+    second = Pool(scene.shop, 2)
     assert second.start() == 1
     assert _is_alive(pid)
     _end(scene, second)
@@ -170,7 +158,7 @@ def test_a_claim_whose_process_never_began_is_put_back(scene: Scene) -> None:
         now = scene.clock.now()
         server = servers.register(c, "here", "died at once", 1, now, now + LEASE)
         [claim] = runs.claim(c, server, 1, now)
-    pool = Pool(scene.shop, "here", 2)
+    pool = Pool(scene.shop, 2)
     pool.start()
     eventually(lambda: pool.going == 0)
     [run] = scene.runs()

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from lamplighter import lifecycle, metrics, planner
 from lamplighter.engine import BACKLOG_PER_SECOND, Engine
 from lamplighter.errors import Unavailable
-from lamplighter.model import CatchUp, Fire, RunSettings, RunStatus
+from lamplighter.model import CatchUp, Fire, RunSettings, RunStatus, Verdict
 from lamplighter.service.health import Health
 from lamplighter.store import agents, fires, groups, runs, schedules
 from lamplighter.store.database import Database
@@ -133,7 +133,7 @@ def test_an_exclusive_fire_is_held_then_skipped_and_goes_on_when_the_agent_is_fr
         runs.export(c, claim)
         run = runs.get(c, claim.run_id)
         assert run is not None
-        lifecycle.conclude(c, run, lifecycle.Verdict(RunStatus.COMPLETED, "done"), run.counters, clock.now())
+        lifecycle.conclude(c, run, Verdict(RunStatus.COMPLETED, "done"), run.counters, clock.now())
         [following] = runs.claim(c, server, 10, clock.now())
     assert following.run_id > claim.run_id
 
@@ -302,7 +302,7 @@ def test_a_retry_waits_for_its_time(db: Database, clock: VirtualClock, engine: E
         [claim] = runs.claim(c, server, 10, NOON)
         run = runs.get(c, claim.run_id)
         assert run is not None
-        lifecycle.conclude(c, run, lifecycle.Verdict(RunStatus.FAILURE, "no"), run.counters, NOON)
+        lifecycle.conclude(c, run, Verdict(RunStatus.FAILURE, "no"), run.counters, NOON)
     engine.pass_once(clock.advance(seconds=50))
     with db.read() as c:
         assert [run.status for run in runs.of_agent(c, agent, 1)] == [RunStatus.WAITING]

@@ -13,8 +13,7 @@ import sqlalchemy as sa
 
 from lamplighter import lifecycle
 from lamplighter.engine import Engine
-from lamplighter.lifecycle import Verdict
-from lamplighter.model import Run, RunSettings, RunStatus, SetState
+from lamplighter.model import Claim, Run, RunSettings, RunStatus, SetState, Verdict
 from lamplighter.store import runs
 from lamplighter.store.database import Database
 from lamplighter.store.tables import fires, parallel_sets
@@ -63,14 +62,14 @@ def serve(db: Database, server: int, watch: Watch, is_over: Callable[[], bool], 
         for run in taken:
             watch.begins(run)
             with db.write_shared() as c:
-                assert runs.begin(c, runs.Claim(run.id, run.attempt), now)
+                assert runs.begin(c, Claim(run.id, run.attempt), now)
             status = chance.choice([RunStatus.COMPLETED, RunStatus.COMPLETED, RunStatus.FAILURE])
             if status is not RunStatus.FAILURE:
                 with db.write_shared() as c:
-                    assert runs.export(c, runs.Claim(run.id, run.attempt))
+                    assert runs.export(c, Claim(run.id, run.attempt))
             watch.ends(run)
             with db.write_shared() as c:
-                current = runs.current(c, [runs.Claim(run.id, run.attempt)])
+                current = runs.current(c, [Claim(run.id, run.attempt)])
                 [now_run] = current.values()
                 assert lifecycle.conclude(c, now_run, Verdict(status, "over"), run.counters, now)
         attempts += len(taken)

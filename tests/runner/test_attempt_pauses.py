@@ -3,30 +3,23 @@
 import threading
 import time
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
-from cryptography.fernet import Fernet
-
-from lamplighter.files import Files
 from lamplighter.model import RunStatus
-from lamplighter.runner.attempt import Attempt, Workshop
-from lamplighter.runner.environments import Environments
+from lamplighter.runner.attempt import Attempt
 from lamplighter.store import runs
 from lamplighter.store.database import Database
-from lamplighter.vault import Vault
+from real_workshop import make_workshop
 from store_rows import make_agent, start_set
 from virtual_clock import VirtualClock
 
 
 def attempt(db: Database, folder: Path, clock: VirtualClock) -> Attempt:
-    vault, environments = Vault(Fernet.generate_key()), Environments(folder / "environments")
-    shop = Workshop(db, Files(folder), clock, timedelta(seconds=5), vault, environments)
     with db.write() as c:
         agent = make_agent(c)
         start_set(c, agent)
         [run] = runs.of_agent(c, agent, 1)
-    return Attempt(shop, run)
+    return Attempt(make_workshop(db, folder, clock), run)
 
 
 def test_a_nudge_that_brings_nothing_new_does_not_shorten_a_pause(

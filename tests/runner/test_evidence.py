@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from lamplighter.files import AttemptFolder
-from lamplighter.model import RecordStatistics, Run, RunSettings, RunStatus
+from lamplighter.model import GoodRun, RecordStatistics, Run, RunSettings, RunStatus
 from lamplighter.runner.evidence import gather
-from lamplighter.store.statistics import GoodRun
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 RUN = Run(

@@ -16,14 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lamplighter import lifecycle
+from lamplighter.control import proxies as plans
+from lamplighter.control.face import NoProxies, ProxyPlan
 from lamplighter.files import AttemptFolder
-from lamplighter.model import Counters, ProxyHealth, Rotation, Run, RunSettings, RunStatus
+from lamplighter.model import Claim, Counters, ProxyHealth, Rotation, Run, RunSettings, RunStatus, Verdict
 from lamplighter.proxy_address import ProxyAddress
-from lamplighter.runner import proxies as plans
-from lamplighter.runner.proxies import NoProxies, ProxyPlan
+from lamplighter.runner.proxies import forget, write
 from lamplighter.store import proxies, runs
 from lamplighter.store.database import Database
-from lamplighter.store.runs import Claim
 from lamplighter.vault import Vault
 from store_rows import NOON, make_agent, make_server, start_set
 
@@ -54,9 +54,7 @@ class Pool:
             runs.begin(c, Claim(run.id, run.attempt), NOON)
             current = runs.get(c, run.id)
             assert current is not None
-            assert lifecycle.conclude(
-                c, current, lifecycle.Verdict(RunStatus.FAILURE, "no"), Counters(), NOON
-            )
+            assert lifecycle.conclude(c, current, Verdict(RunStatus.FAILURE, "no"), Counters(), NOON)
             return self._claimed(c, run.id)
 
     def _claimed(self, c: sa.Connection, run_id: int) -> Run:
@@ -68,7 +66,8 @@ class Pool:
 
     def plan(self, run: Run) -> ProxyPlan:
         """What the run's attempt is to use now."""
-        found = plans.plan(self.db, self.vault, run, NOON, random.Random(1))
+        with self.db.write() as c:
+            found = plans.plan(c, self.vault, run, NOON, random.Random(1))
         assert found is not None
         return found
 
@@ -120,7 +119,8 @@ def test_the_next_attempt_takes_another_proxy_even_when_it_is_the_turn_of_the_sa
 
 def test_a_run_without_a_pool_has_no_plan(pool: Pool) -> None:
     run = replace(pool.run(), settings=RunSettings())
-    assert plans.plan(pool.db, pool.vault, run, NOON, random.Random(1)) is None
+    with pool.db.write() as c:
+        assert plans.plan(c, pool.vault, run, NOON, random.Random(1)) is None
 
 
 def test_a_pool_that_is_gone_is_told(pool: Pool) -> None:
@@ -135,7 +135,9 @@ def test_a_proxy_that_rests_is_passed_over_until_its_rest_is_over(pool: Pool) ->
     run = pool.run()
     pool.absorb(run, entry(failures=1, failuresInRow=1, atProxy=True))
     assert [pool.chosen(pool.run()) for _ in range(3)] == ["b", "c", "b"]
-    later = plans.plan(pool.db, pool.vault, pool.run(), NOON + timedelta(seconds=31), random.Random(1))
+    run = pool.run()
+    with pool.db.write() as c:
+        later = plans.plan(c, pool.vault, run, NOON + timedelta(seconds=31), random.Random(1))
     assert later is not None
     assert later.chosen.url[-3] in "ac"
 
@@ -157,7 +159,7 @@ def test_the_agent_gets_the_addresses_with_their_credentials_for_its_eyes_only(
     pool: Pool, tmp_path: Path
 ) -> None:
     pool.absorb(pool.run(), entry(id=2, host="blocks.test", failures=1, failuresInRow=1))
-    env = pool.plan(pool.run()).write(AttemptFolder(tmp_path))
+    env = write(pool.plan(pool.run()), AttemptFolder(tmp_path))
     lines, plan = Path(env["LAMPLIGHTER_PROXIES"]), Path(env["LAMPLIGHTER_PROXY_PLAN"])
     assert lines.read_text().splitlines() == list(ADDRESSES)
     assert json.loads(plan.read_text()) == {
@@ -170,12 +172,12 @@ def test_the_agent_gets_the_addresses_with_their_credentials_for_its_eyes_only(
         ],
     }
     assert {stat.S_IMODE(path.stat().st_mode) for path in (lines, plan)} == {0o600}
-    plans.forget(AttemptFolder(tmp_path))
+    forget(AttemptFolder(tmp_path))
     assert list(tmp_path.glob("proxies*")) == []
 
 
 def test_the_environment_names_the_chosen_proxy(pool: Pool, tmp_path: Path) -> None:
-    env = pool.plan(pool.run()).write(AttemptFolder(tmp_path))
+    env = write(pool.plan(pool.run()), AttemptFolder(tmp_path))
     paths = {"LAMPLIGHTER_PROXIES", "LAMPLIGHTER_PROXY_PLAN"}
     names = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
     assert env.keys() == paths | names
@@ -184,7 +186,7 @@ def test_the_environment_names_the_chosen_proxy(pool: Pool, tmp_path: Path) -> N
 
 def test_a_socks_proxy_is_named_for_all_protocols_too(pool: Pool, tmp_path: Path) -> None:
     pool.run(), pool.plan(pool.run()), pool.plan(pool.run())
-    env = pool.plan(pool.run()).write(AttemptFolder(tmp_path))
+    env = write(pool.plan(pool.run()), AttemptFolder(tmp_path))
     assert {env[n] for n in ("ALL_PROXY", "all_proxy", "http_proxy", "HTTPS_PROXY")} == {ADDRESSES[2]}
 
 

@@ -7,23 +7,20 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from lamplighter.files import Files
 from lamplighter.runner.attempt import Workshop
-from lamplighter.runner.environments import Environments
 from lamplighter.runner.unused_environments import KEPT_FOR, remove_once
 from lamplighter.store import runs
 from lamplighter.store.database import Database
 from lamplighter.store.tables import agent_versions
-from lamplighter.vault import Vault
 from package_index import PackageIndex
+from real_workshop import make_workshop
 from store_rows import make_agent, make_server, start_set
 from virtual_clock import VirtualClock
 
 
 @pytest.fixture
 def shop(db: Database, clock: VirtualClock, tmp_path: Path) -> Workshop:
-    vault, environments = Vault.in_folder(tmp_path), Environments(tmp_path / "environments")
-    return Workshop(db, Files(tmp_path), clock, timedelta(seconds=30), vault, environments)
+    return make_workshop(db, tmp_path, clock)
 
 
 def agent_with(c: sa.Connection, *requirements: str) -> int:
@@ -34,7 +31,7 @@ def agent_with(c: sa.Connection, *requirements: str) -> int:
 
 
 def test_only_what_is_old_and_not_in_use_is_removed(
-    shop: Workshop, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+    db: Database, shop: Workshop, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with PackageIndex() as index:
@@ -49,7 +46,7 @@ def test_only_what_is_old_and_not_in_use_is_removed(
     for name, place in places.items():
         used = now if name == "recent" else now - KEPT_FOR - timedelta(minutes=1)
         os.utime(place / "complete", (used.timestamp(),) * 2)
-    with shop.db.write() as c:
+    with db.write() as c:
         start_set(c, agent_with(c, "going"))
         runs.claim(c, make_server(c), 1, now)
         start_set(c, agent_with(c, "Waiting"))
@@ -60,7 +57,7 @@ def test_only_what_is_old_and_not_in_use_is_removed(
 
 
 def test_a_manifest_that_cannot_be_read_does_not_keep_the_others_from_being_looked_at(
-    shop: Workshop, clock: VirtualClock
+    db: Database, shop: Workshop, clock: VirtualClock
 ) -> None:
     old, going = (shop.environments.place([name]) for name in ("forgotten", "going"))
     for place in (old, going):
@@ -69,7 +66,7 @@ def test_a_manifest_that_cannot_be_read_does_not_keep_the_others_from_being_look
         place.with_suffix(".lock").touch()
         used = (clock.now() - KEPT_FOR - timedelta(minutes=1)).timestamp()
         os.utime(place / "complete", (used, used))
-    with shop.db.write() as c:
+    with db.write() as c:
         unreadable = agent_with(c, "unreadable")
         c.execute(
             agent_versions.update()

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from lamplighter import lifecycle
 from lamplighter.engine import Engine
 from lamplighter.errors import InvalidInput
-from lamplighter.model import Counters, RunStatus, Schedule, Timing
+from lamplighter.model import Claim, Counters, RunStatus, Schedule, Timing, Verdict
 from lamplighter.service.requests import ScheduleRequest
 from lamplighter.service.schedules import Schedules
 from lamplighter.store import agents, runs, schedules, servers
@@ -164,8 +164,8 @@ class World:
                 runs.begin(c, claim, now)
             for run in runs.on_server(c, self._server):
                 if self.chance.random() < 0.7:
-                    runs.export(c, runs.Claim(run.id, run.attempt))
-                    verdict = lifecycle.Verdict(RunStatus.COMPLETED, "simulated")
+                    runs.export(c, Claim(run.id, run.attempt))
+                    verdict = Verdict(RunStatus.COMPLETED, "simulated")
                     lifecycle.conclude(c, run, verdict, Counters(), now)
 
     # --- people ---

@@ -19,16 +19,17 @@ from lamplighter.model import (
     ACTIVE,
     ON_SERVER,
     TRANSITIONS,
+    Claim,
     Counters,
     Run,
     RunSettings,
     RunStatus,
     SetState,
+    Verdict,
 )
 from lamplighter.store import runs, sets
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
-from lamplighter.store.runs import Claim
 from lamplighter.store.tables import parallel_sets
 from store_rows import NOON, make_agent, make_server, start_set
 
@@ -114,9 +115,7 @@ class RunLives(RuleBasedStateMachine):
             assert before is not None
             changed = False
             if before.attempt == claim.attempt and before.status in ON_SERVER:
-                changed = lifecycle.conclude(
-                    c, before, lifecycle.Verdict(status, "said"), Counters(), self.now
-                )
+                changed = lifecycle.conclude(c, before, Verdict(status, "said"), Counters(), self.now)
             else:
                 changed = runs.finish(c, claim, status, "said too late", Counters(), self.now)
                 assert not changed, "a write of an old attempt changed something"

@@ -166,7 +166,7 @@ def test_a_server_that_is_gone_serves_nothing(scene: Scene, clock: VirtualClock,
     assert engine.groups_once(clock.advance(seconds=1)) == 1
     assert "no live server serves it" in str(scene.message(run))
     with scene.db.write() as c:
-        servers.renew(c, scene.in_eu, "first", clock.now() + LEASE)
+        servers.renew(c, "in eu", "first", clock.now() + LEASE)
     assert engine.groups_once(clock.now()) == 1
     assert scene.message(run) is None
 

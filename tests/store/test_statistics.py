@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from lamplighter.launch import Launch, launch_sets
-from lamplighter.model import Counters, RecordStatistics, Run, RunSettings, RunStatus
+from lamplighter.model import Claim, Counters, RecordStatistics, Run, RunSettings, RunStatus
 from lamplighter.store import runs, statistics
 from lamplighter.store.database import Database
 from lamplighter.store.tables import run_statistics
@@ -47,7 +47,7 @@ def ended(
     stats: Mapping[str, Any] | None = None,
 ) -> Run:
     """The run after its end."""
-    claim = runs.Claim(run.id, run.attempt)
+    claim = Claim(run.id, run.attempt)
     if status is not RunStatus.FAILURE:
         runs.export(c, claim)
     if status is RunStatus.STOPPED:
@@ -60,7 +60,7 @@ def ended(
 
 
 def counts(c: sa.Connection, run: Run) -> list[int]:
-    return [good.count for good in statistics.good_before(c, run)]
+    return [good.statistics.count for good in statistics.good_runs(c, run, 10)]
 
 
 def test_good_runs_are_found_newest_first(db: Database, agent: int) -> None:
@@ -69,7 +69,8 @@ def test_good_runs_are_found_newest_first(db: Database, agent: int) -> None:
             ended(c, started(c, agent), count, {"title": count})
         now = started(c, agent)
         assert counts(c, now) == [11, 10, 9, 8, 7, 6, 5, 4, 3, 2]
-        assert statistics.good_before(c, now, 1) == [RecordStatistics(11, {"title": 11})]
+        [newest] = statistics.good_runs(c, now, 1)
+        assert newest.statistics == RecordStatistics(11, {"title": 11})
 
 
 def test_a_run_that_met_its_criteria_is_a_good_one_and_one_that_failed_is_not(
@@ -85,7 +86,7 @@ def test_a_run_that_met_its_criteria_is_a_good_one_and_one_that_failed_is_not(
 def test_a_run_that_could_not_be_delivered_is_not_a_good_one(db: Database, agent: int) -> None:
     with db.write() as c:
         run = started(c, agent)
-        runs.export(c, runs.Claim(run.id, run.attempt))
+        runs.export(c, Claim(run.id, run.attempt))
         ended(c, run, 5, status=RunStatus.FAILURE)
         assert counts(c, started(c, agent)) == []
 
@@ -115,16 +116,16 @@ def test_a_run_is_not_compared_with_itself(db: Database, agent: int) -> None:
     with db.write() as c:
         run = ended(c, started(c, agent), 7)
         assert counts(c, run) == []
-        assert statistics.last_good(c, run) is None
+        assert statistics.good_runs(c, run, 1) == []
 
 
 def test_what_is_kept_again_replaces_what_was_kept(db: Database, agent: int) -> None:
     with db.write() as c:
         run = started(c, agent)
-        runs.export(c, runs.Claim(run.id, run.attempt))
+        runs.export(c, Claim(run.id, run.attempt))
         statistics.keep(c, run.id, RecordStatistics(1, {"a": 1}), {"n": 1})
         ended(c, run, 2, {"b": 2}, stats={"n": 2})
-        good = statistics.last_good(c, started(c, agent))
+        [good] = statistics.good_runs(c, started(c, agent), 1)
     assert good is not None
     assert (good.statistics, good.stats) == (RecordStatistics(2, {"b": 2}), {"n": 2})
 
@@ -134,7 +135,7 @@ def test_the_last_good_run_is_told_with_its_version_and_end(db: Database, agent:
         ended(c, started(c, agent), 1)
         run = ended(c, started(c, agent), 2)
         ended(c, started(c, agent), 3, status=RunStatus.FAILURE)
-        good = statistics.last_good(c, started(c, agent))
+        [good] = statistics.good_runs(c, started(c, agent), 1)
     assert good is not None
     assert (good.run_id, good.statistics.count) == (run.id, 2)
     assert (good.agent_version, good.end_time) == (1, NOON)
@@ -156,7 +157,7 @@ def test_of_what_an_agent_reports_only_plain_numbers_are_kept(db: Database, agen
     }
     with db.write() as c:
         ended(c, started(c, agent), 1, stats=stats)
-        good = statistics.last_good(c, started(c, agent))
+        [good] = statistics.good_runs(c, started(c, agent), 1)
     assert good is not None
     assert good.stats == {"pages": 3, "seconds": 1.5}
 
@@ -165,7 +166,7 @@ def test_of_endless_fields_the_fullest_are_kept(db: Database, agent: int) -> Non
     fields = {f"field {n}": n for n in range(5000)} | {"y" * 10_000: 9999, "half \ud800": 9999}
     with db.write() as c:
         ended(c, started(c, agent), 9999, fields)
-        [kept] = statistics.good_before(c, started(c, agent))
+        [kept] = [good.statistics for good in statistics.good_runs(c, started(c, agent), 10)]
     assert kept.fields == {f"field {n}": n for n in range(4800, 5000)}
 
 
@@ -186,7 +187,7 @@ def test_good_runs_are_found_by_an_index_whatever_else_there_is(db: Database, ag
     with db.write() as c:
         run = started(c, agent)
         sa.event.listen(c, "before_cursor_execute", note)
-        statistics.good_before(c, run)
+        statistics.good_runs(c, run, 10)
         sa.event.remove(c, "before_cursor_execute", note)
         [(statement, parameters)] = asked
         rows = c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)

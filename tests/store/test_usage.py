@@ -8,7 +8,6 @@ from sqlalchemy.exc import IntegrityError
 
 from lamplighter import charging, lifecycle
 from lamplighter.charging import Work
-from lamplighter.lifecycle import Verdict
 from lamplighter.model import (
     Counters,
     Run,
@@ -18,6 +17,7 @@ from lamplighter.model import (
     StopCause,
     TransactionType,
     UsageType,
+    Verdict,
 )
 from lamplighter.planner import CREDIT
 from lamplighter.store import billing, runs

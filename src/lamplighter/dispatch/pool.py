@@ -6,18 +6,16 @@ Only the hand-over differs: here a commit wakes the pool directly.
 
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import structlog
 
 from lamplighter.loop import Loop
-from lamplighter.model import Run
+from lamplighter.model import Claim, Run
 from lamplighter.planner import LEASE
 from lamplighter.runner.attempt import Workshop
 from lamplighter.runner.execution import Execution
-from lamplighter.store import groups, runs, servers
-from lamplighter.store.runs import Claim
 
 log = structlog.get_logger()
 
@@ -27,22 +25,18 @@ _MOST_RESUMES = 5  # of one claim, before the run is given up
 
 
 class Pool(Loop):
-    """Carries out at most ``concurrency`` runs at a time on this machine, under the server name ``name``.
+    """Carries out at most ``concurrency`` runs at a time on this machine, as the server whose ``control`` it has.
 
     It takes runs without a group and those of the ``server_groups`` of these names. When it ends, the processes of
     its runs go on, and the next start adopts them.
     """
 
-    def __init__(
-        self, shop: Workshop, name: str, concurrency: int, server_groups: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, shop: Workshop, concurrency: int, server_groups: Sequence[str] = ()) -> None:
         super().__init__("runner", shop.clock, self.pass_once, self._end_own_runs_before_the_lease)
         self._shop = shop
-        self._server_name = name
         self._concurrency = concurrency
         self._groups = tuple(server_groups)
         self._incarnation = uuid.uuid4().hex
-        self._server_id = 0
         self._lease_renewed = shop.clock.now()
         self._going: dict[Claim, Execution] = {}
         self._resumes: dict[Claim, int] = {}
@@ -58,11 +52,7 @@ class Pool(Loop):
     def start(self) -> int:
         """Register this server and adopt the runs that its former process left; returns how many."""
         now = self._shop.clock.now()
-        with self._shop.db.write() as c:
-            self._server_id = servers.register(
-                c, self._server_name, self._incarnation, self._concurrency, now, now + LEASE
-            )
-            groups.serve(c, self._server_id, self._groups, now)
+        self._shop.control.register(self._incarnation, self._concurrency, self._groups)
         self._lease_renewed = now
         self._resume_left_behind()
         return self.going
@@ -75,23 +65,21 @@ class Pool(Loop):
             self._renew(now)
         self._control()
         if not self._deposed:
-            self._take(now)
+            self._take()
 
     def _renew(self, now: datetime) -> None:
-        with self._shop.db.write_shared() as c:
-            if not servers.renew(c, self._server_id, self._incarnation, now + LEASE):
-                log.error("another process has taken this server's name", server=self._server_name)
-                self._deposed = True
-                self._fence(self._claims())
-                return
+        if not self._shop.control.renew(self._incarnation):
+            log.error("another process has taken this server's name")
+            self._deposed = True
+            self._fence(self._claims().values())
+            return
         self._lease_renewed = now
         self._resume_left_behind()
 
     def _resume_left_behind(self) -> None:
         """Take up runs of this server that no thread carries out: its former process began them, or it failed."""
-        going = self._claims()  # before the database is asked: what ends in between is not held any more
-        with self._shop.db.read() as c:
-            held = runs.on_server(c, self._server_id)
+        going = self._claims()  # before it is asked what is held: what ends in between is not held any more
+        held = self._shop.control.held()
         left = {claim: run for run in held if (claim := Claim(run.id, run.attempt)) not in going}
         self._resumes = {claim: self._resumes.get(claim, 0) + 1 for claim in left}
         for claim, run in left.items():
@@ -99,33 +87,25 @@ class Pool(Loop):
 
     def _end_own_runs_before_the_lease(self, now: datetime) -> None:
         if now - self._lease_renewed >= _END_OWN_RUNS_AFTER:
-            self._fence(self._claims())
+            self._fence(self._claims().values())
 
     def _control(self) -> None:
         claims = self._claims()
         if not claims:
             return
-        with self._shop.db.read() as c:
-            current = runs.current(c, claims)
+        current = {Claim(run.id, run.attempt): run for run in self._shop.control.current(claims)}
         for claim, execution in claims.items():
             execution.control(current.get(claim))
 
-    def _fence(self, executions: dict[Claim, Execution]) -> None:
-        for execution in executions.values():
+    def _fence(self, executions: Iterable[Execution]) -> None:
+        for execution in executions:
             execution.control(None)
 
-    def _take(self, now: datetime) -> None:
+    def _take(self) -> None:
         free = self._concurrency - self.going
-        if free <= 0:
-            return
-        with self._shop.db.read() as c:
-            if not runs.anything_queues(c, self._server_id):
-                return
-        with self._shop.db.write_shared() as c:
-            claims = runs.claim(c, self._server_id, free, now)
-            taken = list(runs.current(c, claims).values())
-        for run in taken:
-            self._carry_out(run, resume=False)
+        if free > 0:
+            for run in self._shop.control.claim(self._incarnation, free):
+                self._carry_out(run, resume=False)
 
     def _carry_out(self, run: Run, *, resume: bool, is_last_try: bool = False) -> None:
         execution = Execution(self._shop, run)

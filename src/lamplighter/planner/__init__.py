@@ -4,7 +4,15 @@ Nothing here reads a clock, a file or a database. The engine and the service fet
 be done, and write the answer in the same transaction.
 """
 
-from lamplighter.planner.combining import DELIVERED, GOOD, NOT_DELIVERED, Combination, Part, combination
+from lamplighter.planner.combining import (
+    DELIVERED,
+    GOOD,
+    NOT_DELIVERED,
+    Combination,
+    Part,
+    combination,
+    is_part,
+)
 from lamplighter.planner.comparing import Comparison, Pair, compare
 from lamplighter.planner.costing import CREDIT, UNITS, cost_of, costs_of
 from lamplighter.planner.due_times import (
@@ -65,6 +73,7 @@ __all__ = [
     "fire_at",
     "fires_in_order",
     "is_excluded",
+    "is_part",
     "iso",
     "limits_of_agent",
     "local",

@@ -4,11 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lamplighter.model import RunStatus
+from lamplighter.model import ParallelExport, Run, RunStatus
 
 DELIVERED = "delivered"
 NOT_DELIVERED = "not delivered"
 GOOD = frozenset({RunStatus.COMPLETED, RunStatus.SUCCESS})
+
+
+def is_part(run: Run) -> bool:
+    """Whether the run has no export of its own, because its set has one."""
+    return run.set_size > 1 and run.settings.parallel_export is ParallelExport.COMBINED
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,11 @@ from datetime import timedelta
 import structlog
 
 from lamplighter.clock import Clock
-from lamplighter.errors import LamplighterError
+from lamplighter.control.face import Control
 from lamplighter.files import Files
 from lamplighter.manifest import Manifest
-from lamplighter.model import Run
+from lamplighter.model import Claim, Run
 from lamplighter.runner.environments import Environments
-from lamplighter.store import agents, runs
-from lamplighter.store.database import Database
-from lamplighter.store.runs import Claim
-from lamplighter.vault import Vault
 
 log = structlog.get_logger()
 
@@ -26,11 +22,10 @@ log = structlog.get_logger()
 class Workshop:
     """What every attempt on this machine shares."""
 
-    db: Database
+    control: Control
     files: Files
     clock: Clock
     stop_grace: timedelta
-    vault: Vault
     environments: Environments
 
 
@@ -45,21 +40,17 @@ class Attempt:
         self.nudge = threading.Event()
         self.manifest = Manifest.model_validate({"agent": {"run": ["unknown"]}})
         self.bundle = ""
+        self.installation = ""
 
     def load(self) -> None:
         """Read what the agent's version says; LamplighterError when it is gone."""
-        with self.shop.db.read() as c:
-            found = agents.definition(c, self.run.agent_id, self.run.agent_version)
-        if found is None:
-            raise LamplighterError(f"version {self.run.agent_version} of the agent does not exist")
-        self.bundle, manifest = found
-        self.nudge = threading.Event()
-        self.manifest = Manifest.model_validate(manifest)
+        definition = self.shop.control.definition(self.claim)
+        self.bundle, self.installation = definition.bundle, definition.installation
+        self.manifest = Manifest.model_validate(definition.manifest)
 
     def look_again(self) -> Run | None:
-        """The run as the database has it now; None when the claim does not hold any more."""
-        with self.shop.db.read() as c:
-            current = runs.current(c, [self.claim]).get(self.claim)
+        """The run as it is now; None when the claim does not hold any more."""
+        current = next(iter(self.shop.control.current([self.claim])), None)
         if current is not None:
             self.run = current
         return current

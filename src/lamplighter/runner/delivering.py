@@ -15,9 +15,8 @@ from pydantic import ValidationError
 from lamplighter.export.delivery import Delivery, DeliveryFailed, deliver
 from lamplighter.export.records import JSONL
 from lamplighter.files import open_plain, write_whole
-from lamplighter.lifecycle import Verdict
 from lamplighter.manifest.destination import DestinationSection
-from lamplighter.model import Counters, RecordStatistics, RunStatus
+from lamplighter.model import Counters, RecordStatistics, RunStatus, Verdict
 from lamplighter.planner import GOOD, Combination
 from lamplighter.runner.attempt import Attempt
 from lamplighter.runner.preparation import CannotPrepare, reveal
@@ -129,7 +128,7 @@ def _delivery(attempt: Attempt, result: Result, combined: Combination | None) ->
         if (folder / f"records.{name}").exists()
     }
     return Delivery(
-        key=f"{attempt.shop.vault.fingerprint}-{what}",
+        key=f"{attempt.installation}-{what}",
         run_id=owner,
         attempt=number,
         agent_name=run.agent_name,

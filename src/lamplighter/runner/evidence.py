@@ -16,12 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
+from lamplighter.export.reported import MOST_NAMES, numbers_of
 from lamplighter.files import AttemptFolder, open_plain
-from lamplighter.model import RecordStatistics, Run
+from lamplighter.model import GoodRun, RecordStatistics, Run
 from lamplighter.runner import visits
 from lamplighter.runner.tracebacks import is_own, last_exceptions, short_name, source_lines
 from lamplighter.runner.verdict import Report
-from lamplighter.store.statistics import MOST_NAMES, GoodRun, numbers_of
 
 NAME = "evidence.json"
 _TAIL = 256 * 1024

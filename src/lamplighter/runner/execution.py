@@ -10,20 +10,16 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
-from lamplighter import lifecycle, metrics, planner
-from lamplighter.errors import LamplighterError
+from lamplighter.errors import LamplighterError, Unavailable
 from lamplighter.model import Run, RunStatus
 from lamplighter.runner import finishing, process, proxies
 from lamplighter.runner.attempt import Attempt, Workshop
-from lamplighter.runner.concluding import end_as_failure
 from lamplighter.runner.delivering import can_deliver_again
 from lamplighter.runner.environments import EnvironmentAbandoned
 from lamplighter.runner.harvest import Progress
 from lamplighter.runner.preparation import prepare, seal_input
 from lamplighter.runner.process import RunProcess
-from lamplighter.store import agents, runs
 
 log = structlog.get_logger()
 
@@ -32,7 +28,7 @@ _LONGEST_WAIT = 1.0
 
 
 class Execution:
-    """One claimed run. ``control`` tells it from another thread what the database says of it."""
+    """One claimed run. ``control`` tells it from another thread what is known of it by now."""
 
     def __init__(self, shop: Workshop, run: Run) -> None:
         self._attempt = Attempt(shop, run)
@@ -41,6 +37,7 @@ class Execution:
         self._folder = self._attempt.folder
         self._process: RunProcess | None = None
         self._fenced = False
+        self._begun = False
         self._stop_sent: datetime | None = None
         self._progress = Progress(self._folder)
         self._next_progress = shop.clock.now()
@@ -102,7 +99,7 @@ class Execution:
         self._forget_secrets()
         self._attempt.say(problem)
         shutil.rmtree(self._folder.work, ignore_errors=True)
-        end_as_failure(self._attempt, problem)
+        self._shop.control.give_up(self.claim, problem)
 
     def give_up_for_good(self) -> None:
         """End an attempt that could not be resumed again and again."""
@@ -126,16 +123,10 @@ class Execution:
         return not self._fenced and self._attempt.run.status is not RunStatus.STOPPING
 
     def _begin(self) -> None:
-        run, now = self._attempt.run, self._shop.clock.now()
-        with self._shop.db.write_shared() as c:
-            has_begun = runs.begin(c, self.claim, now)
-            self.control(runs.current(c, [self.claim]).get(self.claim))
-        due = run.scheduled_time
-        if has_begun and run.attempt == 1 and due is not None and run.created - due <= planner.LATE_AFTER:
-            metrics.started(due, now)
+        self.control(self._shop.control.begin(self.claim))
 
     def _follow(self, running: RunProcess) -> None:
-        self._begin()
+        self._begun = self._tell(self._begin)
         self._watch(running)
         if self._fenced:
             log.warning(
@@ -147,6 +138,8 @@ class Execution:
         ended = running.exit()
         if ended is None:
             raise AssertionError("the process was seen to end")
+        if not self._begun:
+            self._begin()
         current = self._attempt.look_again()
         finishing.finish(self._attempt, ended, None if current is None else current.stop_cause)
 
@@ -159,6 +152,8 @@ class Execution:
             if self._fenced:
                 running.kill()
                 return
+            if not self._begun:
+                self._begun = self._tell(self._begin)
             self._time_out(now)
             self._carry_out_stop(running, now)
             if now >= self._next_progress:
@@ -179,10 +174,8 @@ class Execution:
             return
         if now - run.start_time < timedelta(seconds=limit):
             return
-        with self._shop.db.write_shared() as c:
-            runs.time_out(c, self.claim, f"time-out of {limit} seconds reached: stopping", now)
-            current = runs.current(c, [self.claim]).get(self.claim)
-        self.control(current)
+        message = f"time-out of {limit} seconds reached: stopping"
+        self._tell(lambda: self.control(self._shop.control.time_out(self.claim, message)))
 
     def _carry_out_stop(self, running: RunProcess, now: datetime) -> None:
         run = self._attempt.run
@@ -200,23 +193,23 @@ class Execution:
         self._next_progress = now + _PROGRESS_EVERY
         counters = self._progress.counters(self._attempt.input_count)
         if counters is not None:
-            with self._shop.db.write_shared() as c:
-                runs.progress(c, self.claim, counters)
+            self._tell(lambda: self._shop.control.progress(self.claim, counters))
+
+    def _tell(self, what: Callable[[], None]) -> bool:
+        """Say something that the process need not wait for; False when nobody could be reached."""
+        try:
+            what()
+        except Unavailable as problem:
+            log.warning(
+                "a run goes on, though nobody can be told of it", run=self.claim.run_id, exc_info=problem
+            )
+            return False
+        return True
 
     def _never_began(self) -> None:
         self._forget_secrets()
         shutil.rmtree(self._folder.work, ignore_errors=True)
-        with self._shop.db.write_shared() as c:
-            agents.take_turn(c, [self._attempt.run.agent_id])
-            now = self._shop.clock.now()
-            current = runs.current(c, [self.claim]).get(self.claim)
-            if current is None:
-                return
-            if current.status is RunStatus.STOPPING:
-                verdict = lifecycle.Verdict(RunStatus.STOPPED, "stopped as asked, before its process began")
-                lifecycle.conclude(c, current, verdict, current.counters, now)
-            else:
-                runs.put_back(c, self.claim, "the server was restarted before the run's process began")
+        self._shop.control.put_back(self.claim, "the server was restarted before the run's process began")
 
 
 class _Guard:
@@ -238,9 +231,7 @@ class _Guard:
         if not isinstance(problem, Exception):
             return False
         run_id = self._execution.claim.run_id
-        if isinstance(problem, OperationalError) or (
-            isinstance(problem, LamplighterError) and problem.retryable
-        ):
+        if isinstance(problem, LamplighterError) and problem.retryable:
             log.warning(
                 "a run cannot be carried out now; it will be tried again", run=run_id, exc_info=problem
             )

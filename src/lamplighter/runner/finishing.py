@@ -6,20 +6,19 @@ from dataclasses import replace
 
 from lamplighter.export.records import JSONL, RecordSummary, check_records, write_formats
 from lamplighter.files import remove, write_whole
-from lamplighter.lifecycle import Verdict
-from lamplighter.manifest import inputs
 from lamplighter.masking import Mask
-from lamplighter.model import RecordStatistics, RunStatus, StopCause
-from lamplighter.planner import GOOD, baseline
+from lamplighter.model import RecordStatistics, RunStatus, StopCause, Verdict
+from lamplighter.planner import GOOD, baseline, is_part
 from lamplighter.runner import delivering, evidence, proxies
 from lamplighter.runner.attempt import Attempt
-from lamplighter.runner.concluding import conclude, is_part
+from lamplighter.runner.concluding import conclude
 from lamplighter.runner.delivering import Result, export_folder
 from lamplighter.runner.harvest import keep_leftovers, read_report
 from lamplighter.runner.preparation import seal_input
 from lamplighter.runner.process import ProcessExit
 from lamplighter.runner.verdict import Evidence, Report, counters_of, decide
-from lamplighter.store import runs, secrets, statistics
+
+_COMPARED = 10  # good runs, with which one is compared
 
 
 def finish(attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None) -> None:
@@ -111,9 +110,8 @@ def _against_baseline(attempt: Attempt, verdict: Verdict, now: RecordStatistics)
     mode = attempt.manifest.success.baseline
     if verdict.status not in GOOD or mode == "off":
         return verdict
-    with attempt.shop.db.read() as c:
-        past = statistics.good_before(c, attempt.run)
-    warnings = tuple(baseline.warnings(now, past))
+    past = attempt.shop.control.good_runs(attempt.claim, _COMPARED)
+    warnings = tuple(baseline.warnings(now, [good.statistics for good in past]))
     if warnings and mode == "fail":
         return Verdict(RunStatus.FAILURE, f"baseline: {'; '.join(warnings)}")
     return replace(verdict, warnings=warnings)
@@ -121,16 +119,14 @@ def _against_baseline(attempt: Attempt, verdict: Verdict, now: RecordStatistics)
 
 def _begin_export(attempt: Attempt) -> None:
     """A stop that has come in between is seen when the attempt is concluded."""
-    with attempt.shop.db.write_shared() as c:
-        runs.export(c, attempt.claim)
+    attempt.shop.control.export(attempt.claim)
 
 
 def _explain(attempt: Attempt, result: Result) -> None:
     """Gather what explains a failure, while the agent's folder is still there."""
     verdict = result.verdict
     if verdict.status is RunStatus.FAILURE and result.statistics is not None and not verdict.undelivered:
-        with attempt.shop.db.read() as c:
-            last_good = statistics.last_good(c, attempt.run)
+        last_good = next(iter(attempt.shop.control.good_runs(attempt.claim, 1)), None)
         evidence.gather(
             attempt.folder,
             attempt.run,
@@ -149,11 +145,4 @@ def _explain(attempt: Attempt, result: Result) -> None:
 
 def _mask(attempt: Attempt) -> Mask:
     """What the agent was told in confidence: the secrets of its input, the credentials of its proxies."""
-    with attempt.shop.db.read() as c:
-        credentials = proxies.credentials(c, attempt.shop.vault, attempt.run)
-        sealed = secrets.sealed(c, attempt.run.space_id, _secret_names(attempt))
-    return Mask([*credentials, *map(attempt.shop.vault.unseal, sealed.values())])
-
-
-def _secret_names(attempt: Attempt) -> set[str]:
-    return inputs.secret_names_of(attempt.manifest, json.loads(attempt.run.input_json))
+    return Mask(attempt.shop.control.confidential(attempt.claim))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +14,10 @@ from lamplighter.manifest import inputs
 from lamplighter.model import LogMode
 from lamplighter.runner import proxies
 from lamplighter.runner.attempt import Attempt
-from lamplighter.store import runs, secrets
 
 SCRAPY_CHILD = Path(__file__).with_name("scrapy_child.py")
 # What an agent gets of the server's own environment: what programs need to run at all, and nothing else.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "USER")
-_chance = random.Random()  # noqa: S311 - it picks proxies, it guards nothing
 
 
 class CannotPrepare(LamplighterError):
@@ -89,12 +86,10 @@ def _write_input(attempt: Attempt) -> None:
 def reveal(attempt: Attempt, value: Any) -> Any:
     """``value`` with the secrets that it refers to; CannotPrepare when there is one that does not exist."""
     names = inputs.secret_names(value)
-    with attempt.shop.db.read() as c:
-        sealed = secrets.sealed(c, attempt.run.space_id, sorted(names))
-    unknown = sorted(names - sealed.keys())
+    values = attempt.shop.control.secrets(attempt.claim) if names else {}
+    unknown = sorted(names - values.keys())
     if unknown:
         raise CannotPrepare(f"there is no secret named {', '.join(unknown)}, which the agent refers to")
-    values = {name: attempt.shop.vault.unseal(text) for name, text in sealed.items()}
     return inputs.with_secrets(value, values)
 
 
@@ -107,8 +102,7 @@ def _python(attempt: Attempt, is_wanted: Callable[[], bool]) -> Path:
     requirements = attempt.manifest.agent.requirements
     if not requirements:
         return Path(sys.executable)
-    with attempt.shop.db.write_shared() as c:
-        runs.explain(c, attempt.claim, "its environment is being made ready")
+    attempt.shop.control.explain(attempt.claim, "its environment is being made ready")
     return attempt.shop.environments.ready(requirements, attempt.say, is_wanted) / "bin" / "python"
 
 
@@ -134,9 +128,9 @@ def _environment(attempt: Attempt, python: Path) -> dict[str, str]:
     if run.settings.log_mode is LogMode.TEXT_AND_HTML:
         folder.snapshots.mkdir()
         own["LAMPLIGHTER_SNAPSHOTS"] = str(folder.snapshots)
-    plan = proxies.plan(shop.db, shop.vault, run, shop.clock.now(), _chance)
+    plan = shop.control.proxies(attempt.claim)
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     if plan is None:
         return passed_on | own
     attempt.say(plan.describe())
-    return passed_on | own | plan.write(folder)
+    return passed_on | own | proxies.write(plan, folder)

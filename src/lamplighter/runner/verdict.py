@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamplighter.export.records import MOST_COLUMNS, RecordSummary
-from lamplighter.lifecycle import Verdict
 from lamplighter.manifest import SuccessSection
-from lamplighter.model import Counters, RunStatus, StopCause
+from lamplighter.model import Counters, RunStatus, StopCause, Verdict
 
 _MOST = 2**53  # what every client's numbers can hold
 

@@ -12,9 +12,21 @@ from lamplighter.store.tables import run_files
 _MAY_CHANGE = (run_files.c.name, run_files.c.file_type, run_files.c.size, run_files.c.created)
 
 
-def replace(c: sa.Connection, run_id: int, files: Sequence[tuple[str, str, int, str]], now: datetime) -> None:
-    """Make the run's list exactly these (name, type, size, path); a path that stays keeps its id."""
+def replace(
+    c: sa.Connection,
+    run_id: int,
+    files: Sequence[tuple[str, str, int, str]],
+    now: datetime,
+    *,
+    keep: str | None = None,
+) -> None:
+    """Make the run's list exactly these (name, type, size, path); a path that stays keeps its id.
+
+    What is in the folder ``keep`` stays as it is.
+    """
     query = sa.select(run_files.c.path, run_files.c.id).where(run_files.c.run_id == run_id)
+    if keep is not None:
+        query = query.where(~run_files.c.path.startswith(f"{keep}/", autoescape=True))
     known = {path: file_id for path, file_id in c.execute(query)}  # noqa: C416 - rows, not pairs
     rows = [
         {"name": name, "file_type": file_type, "size": size, "created": now, "path": path}

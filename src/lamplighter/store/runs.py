@@ -5,7 +5,7 @@ server says about a run, the attempt it speaks of. No row changed means that ano
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from lamplighter.model import (
     ACTIVE,
     NO_INPUT,
     ON_SERVER,
+    Claim,
     Counters,
     Run,
     RunStatus,
@@ -31,14 +32,6 @@ _QUEUING = sa.text(f"runs.status = {RunStatus.QUEUING.value}")
 _OPEN = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
 _FAILED = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in FAILED)})")
 _ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A run that a server took, and the attempt that all it says about it must carry."""
-
-    run_id: int
-    attempt: int
 
 
 def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:

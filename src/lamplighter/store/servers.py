@@ -29,14 +29,38 @@ def register(
     return int(c.execute(servers.insert().values(name=name, **values).returning(servers.c.id)).scalar_one())
 
 
-def renew(c: sa.Connection, server_id: int, incarnation: str, lease_until: datetime) -> bool:
+def renew(c: sa.Connection, name: str, incarnation: str, lease_until: datetime) -> bool:
     """Prolong the lease; False when another process has taken the server's name since."""
     query = (
         servers.update()
-        .where(servers.c.id == server_id, servers.c.incarnation == incarnation)
+        .where(servers.c.name == name, servers.c.incarnation == incarnation)
         .values(lease_until=lease_until)
     )
     return c.execute(query).rowcount == 1
+
+
+def id_of(c: sa.Connection, name: str) -> int | None:
+    """The id of the server with this name, or None."""
+    found = c.execute(sa.select(servers.c.id).where(servers.c.name == name)).scalar_one_or_none()
+    return None if found is None else int(found)
+
+
+def speaks(c: sa.Connection, name: str, incarnation: str, now: datetime) -> int | None:
+    """The id of the server, if this process of it has its name and its lease; else None."""
+    query = sa.select(servers.c.id).where(
+        servers.c.name == name, servers.c.incarnation == incarnation, servers.c.lease_until >= now
+    )
+    found = c.execute(query).scalar_one_or_none()
+    return None if found is None else int(found)
+
+
+def still_speaks(c: sa.Connection, name: str, incarnation: str, now: datetime) -> int | None:
+    """As ``speaks``, and nobody else takes the name or the lease before this transaction ends."""
+    server_id = speaks(c, name, incarnation, now)
+    if server_id is None:
+        return None
+    take(c, servers.c.id, [server_id])
+    return speaks(c, name, incarnation, now)
 
 
 def lost(c: sa.Connection, now: datetime) -> list[Server]:

@@ -5,30 +5,16 @@ which part of a parallel set of which size they are. Good ones are found through
 other runs there are.
 """
 
-import math
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
-from lamplighter.model import RecordStatistics, Run, RunStatus
+from lamplighter.export.reported import MOST_NAMES, is_kept, numbers_of
+from lamplighter.model import GoodRun, RecordStatistics, Run, RunStatus
 from lamplighter.store.tables import parallel_sets, run_statistics, runs
 
 _GOOD = (RunStatus.COMPLETED.value, RunStatus.SUCCESS.value)
-MOST_NAMES = 200
-_LONGEST_NAME = 200
-_LARGEST = 2**53  # what every reader of JSON can hold
-
-
-class GoodRun(NamedTuple):
-    """A run that ended well: its records, and the numbers that its agent reported."""
-
-    run_id: int
-    statistics: RecordStatistics
-    stats: Mapping[str, float]
-    agent_version: int
-    end_time: datetime | None
 
 
 def keep(c: sa.Connection, run_id: int, statistics: RecordStatistics, stats: Mapping[str, Any]) -> None:
@@ -52,36 +38,15 @@ def keep(c: sa.Connection, run_id: int, statistics: RecordStatistics, stats: Map
         "series": _series(run.agent_id, run.schedule_id, run.sequence, run.size),
         "count": statistics.count,
         # A name that is too long is left out and not cut: it is looked up again by the whole of it.
-        "fields": dict([field for field in fullest if _is_kept(field[0])][:MOST_NAMES]),
+        "fields": dict([field for field in fullest if is_kept(field[0])][:MOST_NAMES]),
         "stats": numbers_of(stats),
     }
     c.execute(run_statistics.delete().where(run_statistics.c.run_id == run_id))
     c.execute(run_statistics.insert().values(values))
 
 
-def good_before(c: sa.Connection, run: Run, limit: int = 10) -> list[RecordStatistics]:
+def good_runs(c: sa.Connection, run: Run, limit: int) -> list[GoodRun]:
     """The newest good runs that are comparable with ``run``, newest first; ``run`` itself is none of them."""
-    return [good.statistics for good in _good(c, run, limit)]
-
-
-def last_good(c: sa.Connection, run: Run) -> GoodRun | None:
-    """The newest of the good runs that are comparable with ``run``."""
-    return next(iter(_good(c, run, 1)), None)
-
-
-def numbers_of(stats: Any) -> dict[str, float]:
-    """The finite numbers among what an agent reported, at most 200, in the order of their names."""
-    found: dict[str, float] = {}
-    for name, value in sorted(stats.items()) if isinstance(stats, Mapping) else ():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and _is_kept(name) and abs(value) <= _LARGEST and math.isfinite(value):
-            found[name] = value
-        if len(found) == MOST_NAMES:
-            break
-    return found
-
-
-def _good(c: sa.Connection, run: Run, limit: int) -> list[GoodRun]:
     query = (
         sa.select(run_statistics, parallel_sets.c.agent_version, runs.c.end_time)
         .join(runs, runs.c.id == run_statistics.c.run_id)
@@ -108,16 +73,3 @@ def _good(c: sa.Connection, run: Run, limit: int) -> list[GoodRun]:
 
 def _series(agent_id: int, schedule_id: int | None, sequence: int, size: int) -> str:
     return f"agent {agent_id}, schedule {schedule_id or '-'}, part {sequence} of {size}"
-
-
-def _is_kept(name: str) -> bool:
-    """Whether a name that an agent chose is short enough and is text that every database takes."""
-    return len(name) <= _LONGEST_NAME and "\0" not in name and _is_utf8(name)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

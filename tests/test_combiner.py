@@ -3,18 +3,13 @@
 from datetime import timedelta
 from pathlib import Path
 
-from cryptography.fernet import Fernet
-
+from lamplighter.combiner import combine_once
 from lamplighter.export.records import JSONL
 from lamplighter.files import Files
 from lamplighter.model import RunSettings, RunStatus
-from lamplighter.runner.attempt import Workshop
-from lamplighter.runner.combining import combine_once
-from lamplighter.runner.environments import Environments
 from lamplighter.store import runs, sets
 from lamplighter.store.database import Database
 from lamplighter.store.tables import runs as runs_table
-from lamplighter.vault import Vault
 from store_rows import make_agent, start_set
 from virtual_clock import VirtualClock
 
@@ -23,8 +18,6 @@ def test_a_set_that_cannot_be_merged_holds_up_no_other_and_leaves_nothing(
     db: Database, tmp_path: Path, clock: VirtualClock
 ) -> None:
     files = Files(tmp_path)
-    vault, environments = Vault(Fernet.generate_key()), Environments(tmp_path / "environments")
-    shop = Workshop(db, files, clock, timedelta(seconds=5), vault, environments)
     with db.write() as c:
         agent = make_agent(c)
         for _ in range(2):
@@ -43,7 +36,7 @@ def test_a_set_that_cannot_be_merged_holds_up_no_other_and_leaves_nothing(
     unreadable.mkdir()
 
     for _ in range(3):
-        combine_once(shop, clock.now())
+        combine_once(db, files, clock.now())
 
     with db.read() as c:
         assert runs.get(c, first_of_good.id).combined is not None  # type: ignore[union-attr]  # it is there
@@ -52,6 +45,6 @@ def test_a_set_that_cannot_be_merged_holds_up_no_other_and_leaves_nothing(
     assert list(files.run_folder(first_of_broken.id).glob("combined-*")) == []
     unreadable.rmdir()
     unreadable.write_bytes(b'{"n": 2}\n')
-    combine_once(shop, clock.advance(minutes=1))
+    combine_once(db, files, clock.advance(minutes=1))
     [folder] = files.run_folder(first_of_broken.id).glob("combined-*")
     assert (folder / JSONL).read_bytes() == b'{"n": 2}\n{"n": 1}\n'
