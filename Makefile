@@ -46,11 +46,11 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,fleet]'
 	@touch $@
 
 $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,notifications,parquet,postgresql,s3,dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,fleet,notifications,parquet,postgresql,s3,dev]'
 	@touch $@ $(VENV)/.demo-ready
 
 .PHONY: help demo test check docs client examples bench clean

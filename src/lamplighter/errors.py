@@ -14,6 +14,8 @@
     ├── RateLimited             429  retryable: after ``retry_after`` seconds
     ├── TimedOut                504  a synchronous run did not end in time
     └── Unavailable             503  retryable: another try may help
+        ├── BusAway             503  nobody answered over the bus: what was asked may have been done, or not
+        └── AnswerFailed        503  whoever answered over the bus could not do it
 
 ``code`` is a stable word for programs, the message is a sentence for people. ``status`` is the HTTP status
 the API answers with. An error that is none of these is a defect of ours and becomes a 500.
@@ -174,3 +176,15 @@ class Unavailable(LamplighterError):
     status = 503
     title = "Unavailable"
     retryable = True
+
+
+class BusAway(Unavailable):
+    """The broker is away, or nobody answered in time. What was asked for may have happened all the same."""
+
+    code = "bus_away"
+
+
+class AnswerFailed(Unavailable):
+    """Whoever was asked over the bus answered that it could not do it."""
+
+    code = "answer_failed"

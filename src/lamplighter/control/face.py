@@ -23,15 +23,22 @@ class NoProxies(LamplighterError):
     code = "no_proxies"
 
 
+class ClaimLost(LamplighterError):
+    """What was asked about is not this server's any more."""
+
+    code = "claim_lost"
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What an attempt carries out: the bundle by its content, what its ``agent.toml`` says, and for whom.
+    """What an attempt carries out: the bundle by its content, what its ``agent.toml`` says, the input, and for whom.
 
-    ``installation`` is the name of the whole installation, which stays: destinations know by it what they have.
+    The runs that servers get have no input: all inputs together can be large. ``installation`` is the name of the whole installation, which stays: destinations know by it what they have.
     """
 
     bundle: str
     manifest: Mapping[str, Any]
+    input_json: str
     installation: str
 
 

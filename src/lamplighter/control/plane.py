@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from lamplighter import lifecycle, metrics, planner
 from lamplighter.clock import Clock
 from lamplighter.control import endings, proxies
-from lamplighter.control.face import Concluded, Conclusion, Definition, ProxyPlan
+from lamplighter.control.face import ClaimLost, Concluded, Conclusion, Definition, ProxyPlan
 from lamplighter.errors import LamplighterError, Unavailable
 from lamplighter.manifest import Manifest, inputs
 from lamplighter.model import Claim, Counters, GoodRun, Run, RunStatus, Verdict
@@ -86,7 +86,7 @@ class ControlPlane:
         with self._read() as c:
             run = self._run(c, claim)
             bundle, manifest = _version(c, run)
-        return Definition(bundle, manifest, self._vault.fingerprint)
+        return Definition(bundle, manifest, run.input_json, self._vault.fingerprint)
 
     def explain(self, claim: Claim, message: str) -> None:
         with self._write() as c:
@@ -210,7 +210,7 @@ class ControlPlane:
     def _run(self, c: sa.Connection, claim: Claim) -> Run:
         run = self._held(c, claim)
         if run is None:
-            raise ClaimLost(claim)
+            raise ClaimLost(f"attempt {claim.attempt} of run {claim.run_id} is not this server's any more")
         return run
 
     def _is_ours(self, run: Run) -> bool:
@@ -221,15 +221,6 @@ class ControlPlane:
         names = inputs.secret_names_of(manifest, json.loads(run.input_json))
         sealed = secrets.sealed(c, run.space_id, names)
         return {name: self._vault.unseal(text) for name, text in sealed.items()}
-
-
-class ClaimLost(LamplighterError):
-    """What was asked about is not this server's any more."""
-
-    code = "claim_lost"
-
-    def __init__(self, claim: Claim) -> None:
-        super().__init__(f"attempt {claim.attempt} of run {claim.run_id} is not this server's any more")
 
 
 @contextmanager

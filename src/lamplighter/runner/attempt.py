@@ -42,13 +42,17 @@ class Attempt:
         self.nudge = threading.Event()
         self.manifest = Manifest.model_validate({"agent": {"run": ["unknown"]}})
         self.bundle = ""
+        self.input_json = "null"
+        self.is_loaded = False
         self.installation = ""
 
     def load(self) -> None:
         """Read what the agent's version says; LamplighterError when it is gone."""
         definition = self.shop.control.definition(self.claim)
         self.bundle, self.installation = definition.bundle, definition.installation
+        self.input_json = definition.input_json
         self.manifest = Manifest.model_validate(definition.manifest)
+        self.is_loaded = True
 
     def look_again(self) -> Run | None:
         """The run as it is now; None when the claim does not hold any more."""
@@ -80,5 +84,5 @@ class Attempt:
     @property
     def input_count(self) -> int:
         """How many rows of input the run has."""
-        value = json.loads(self.run.input_json)
+        value = json.loads(self.input_json)
         return len(value) if isinstance(value, list) else int(bool(value))

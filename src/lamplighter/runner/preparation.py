@@ -61,6 +61,9 @@ def prepare(attempt: Attempt, is_wanted: Callable[[], bool]) -> Command:
 
 def seal_input(attempt: Attempt) -> None:
     """Put the references back in the place of the secrets: from here on, nobody needs them."""
+    if not attempt.is_loaded:  # the agent's version is gone, and nobody knows where the references were
+        remove(attempt.folder.input)
+        return
     given = _given_input(attempt)
     if not attempt.folder.input.exists() or not inputs.secret_names(given):
         return
@@ -72,7 +75,7 @@ def seal_input(attempt: Attempt) -> None:
 
 def _given_input(attempt: Attempt) -> Any:
     """The input with the defaults of the agent's version, secrets as references."""
-    return attempt.manifest.complete_input(json.loads(attempt.run.input_json))
+    return attempt.manifest.complete_input(json.loads(attempt.input_json))
 
 
 def _write_input(attempt: Attempt) -> None:
