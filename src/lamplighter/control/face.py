@@ -31,9 +31,10 @@ class ClaimLost(LamplighterError):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What an attempt carries out: the bundle by its content, what its ``agent.toml`` says, the input, and for whom.
+    """What an attempt carries out: the bundle by its content, what its ``agent.toml`` says, and the input.
 
-    The runs that servers get have no input: all inputs together can be large. ``installation`` is the name of the whole installation, which stays: destinations know by it what they have.
+    The runs themselves come without their input: many of them at once could be large. ``installation`` is the name of
+    the whole installation, which stays: destinations know by it what they have.
     """
 
     bundle: str

@@ -1,8 +1,8 @@
 """``Control`` as bytes: every method of it, with what goes in and comes out, as JSON.
 
-Made from the types that ``face`` names, so the two ends of the broker cannot differ in what they mean. What is long is
-packed. Both ends are of the same version, or of neighbouring ones while a fleet is being upgraded: what one end does
-not know of a value yet must have a default.
+Made from the types that ``face`` names, so the two ends of the broker cannot differ in what they mean. What is long
+is packed. Both ends are of the same version, or of neighbouring ones while a fleet is being upgraded: what one end
+does not know of a value yet must have a default.
 """
 
 import inspect
@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter
 
 from lamplighter.control.face import ClaimLost, Control, NoProxies
-from lamplighter.errors import InvalidInput, LamplighterError, Unavailable
+from lamplighter.errors import LamplighterError, Unavailable
 
 _PACK_FROM = 4096  # bytes
 _PLAIN, _PACKED, _PROBLEM = b"=", b"z", b"!"  # what the rest is
@@ -41,7 +41,7 @@ class Method:
             arguments = self._arguments.validate_json(_unpacked(payload))
         except ValueError as problem:
             return _pack_problem(
-                InvalidInput(f"{self.name} was asked in words that are not understood: {problem}")
+                LamplighterError(f"{self.name} was asked in words not understood: {problem}")
             )
         try:
             result = getattr(control, self.name)(*arguments)
@@ -57,9 +57,7 @@ class Method:
         try:
             return self._result.validate_json(_unpacked(payload))
         except ValueError as problem:
-            raise Unavailable(
-                f"{self.name} was answered in words that are not understood: {problem}"
-            ) from problem
+            raise Unavailable(f"{self.name} was answered in words not understood: {problem}") from problem
 
 
 def _method(name: str, function: Callable[..., Any]) -> Method:
