@@ -15,6 +15,7 @@
     ├── TimedOut                504  a synchronous run did not end in time
     └── Unavailable             503  retryable: another try may help
         ├── BusAway             503  nobody answered over the bus: what was asked may have been done, or not
+        │   └── NobodyAnswers   503  the broker is there, and nobody serves what was asked for
         └── AnswerFailed        503  whoever answered over the bus could not do it
 
 ``code`` is a stable word for programs, the message is a sentence for people. ``status`` is the HTTP status
@@ -182,6 +183,12 @@ class BusAway(Unavailable):
     """The broker is away, or nobody answered in time. What was asked for may have happened all the same."""
 
     code = "bus_away"
+
+
+class NobodyAnswers(BusAway):
+    """The broker is there, and nobody serves what was asked for."""
+
+    code = "nobody_answers"
 
 
 class AnswerFailed(Unavailable):

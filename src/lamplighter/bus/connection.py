@@ -21,10 +21,11 @@ import nats.js.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from lamplighter.bus import subjects
 from lamplighter.clock import Clock
-from lamplighter.errors import AnswerFailed, BusAway, InvalidInput, LamplighterError, TooLarge
+from lamplighter.errors import AnswerFailed, BusAway, InvalidInput, LamplighterError, NobodyAnswers, TooLarge
 
 log = structlog.get_logger()
 
@@ -57,6 +58,7 @@ class _Line:
 
     client: Client
     waiting: set[asyncio.Task[Any]] = field(default_factory=set)
+    subscriptions: dict[_Subscription, Subscription] = field(default_factory=dict)
 
 
 class Bus:
@@ -156,10 +158,11 @@ class Bus:
 
         self.wait_for(send, subject)
 
-    def serve(self, subject: str, handler: Handler, queue: str = "control") -> None:
+    def serve(self, subject: str, handler: Handler, queue: str = "control") -> Callable[[], None]:
         """Answer requests on this subject: of all processes with the same ``queue``, one gets each of them.
 
-        The handler gets the subject and the payload, in one of the bus's threads. If it fails, the one who asked gets an error.
+        The handler gets the subject and the payload, in one of the bus's threads. If it fails, the one who asked
+        gets an error. Returns what ends it: from then on, no new request is taken.
         """
 
         async def take(client: Client, msg: Msg) -> None:
@@ -171,7 +174,7 @@ class Bus:
             # Not waited for here: the next request shall not wait for this one.
             self.spawn(self._answer(client, msg, handler))
 
-        self._subscribe(_Subscription(subject, queue, take))
+        return self._subscribe(_Subscription(subject, queue, take))
 
     def subscribe(self, subject: str, listener: Listener) -> None:
         """Hear everything on this subject, one message after the other, in one of the bus's threads."""
@@ -300,7 +303,7 @@ class Bus:
         except nats.errors.MaxPayloadError:
             raise TooLarge(f"{what}: the broker takes at most {line.client.max_payload} bytes") from None
         except nats.errors.NoRespondersError:
-            raise BusAway(f"{what}: nobody serves this at the moment") from None
+            raise NobodyAnswers(f"{what}: nobody serves this at the moment") from None
         except (TimeoutError, nats.errors.TimeoutError):
             raise BusAway(f"{what}: no answer came in time") from None
         except (OSError, nats.errors.Error, nats.js.errors.Error) as problem:
@@ -335,13 +338,26 @@ class Bus:
 
     # --- subscriptions ---
 
-    def _subscribe(self, wanted: _Subscription) -> None:
+    def _subscribe(self, wanted: _Subscription) -> Callable[[], None]:
         with self._lock:
             self._subscriptions.append(wanted)
             line = self._line
         if line is not None:  # otherwise the next connection does it
             with suppress(BusAway):
                 self.wait_for(lambda client: self._subscribed(client, line, wanted), wanted.subject)
+        return lambda: self._unsubscribe(wanted)
+
+    def _unsubscribe(self, wanted: _Subscription) -> None:
+        with self._lock:
+            self._subscriptions.remove(wanted)
+            subscription = None if self._line is None else self._line.subscriptions.pop(wanted, None)
+
+        async def end(_: Client) -> None:
+            if subscription is not None:
+                await subscription.unsubscribe()
+
+        with suppress(BusAway):  # then it has ended with the connection
+            self.wait_for(end, wanted.subject)
 
     async def _subscribed(self, client: Client, line: _Line, wanted: _Subscription) -> None:
         if client is line.client:  # a later one found it in the list
@@ -352,7 +368,9 @@ class Bus:
         async def callback(msg: Msg) -> None:
             await wanted.callback(client, msg)
 
-        await client.subscribe(wanted.subject, wanted.queue, callback)
+        subscription = await client.subscribe(wanted.subject, wanted.queue, callback)
+        if self._line is not None and self._line.client is client:
+            self._line.subscriptions[wanted] = subscription
 
     # --- small things ---
 

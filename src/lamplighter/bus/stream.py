@@ -68,14 +68,31 @@ class RunStream:
             window, rest = rest[:_WINDOW], rest[_WINDOW:]
             self._bus.wait_for(_Window(window).publish, f"announce {len(window)} runs")
 
-    def waiting(self) -> int:
-        """How many announcements are in the stream, of all groups; 0 when there is no stream."""
+    def answers(self) -> bool:
+        """Whether whoever keeps the stream is heard of: then this broker is not cut off from its cluster."""
 
-        async def count(client: Client) -> int:
+        async def ask(client: Client) -> bool:
+            # Whatever it says of it, even that there is none.
+            await client.request(
+                f"$JS.API.CONSUMER.INFO.{subjects.STREAM}.{subjects.consumer(None)}",
+                timeout=_PATIENCE_SECONDS,
+            )
+            return True
+
+        try:
+            return self._bus.wait_for(ask, "see whether the stream is there")
+        except BusAway:
+            return False
+
+    def waiting(self) -> dict[str, int]:
+        """How many announcements are in the stream, by subject; nothing when there is no stream."""
+
+        async def count(client: Client) -> dict[str, int]:
             try:
-                return (await client.jsm().stream_info(subjects.STREAM)).state.messages
+                info = await client.jsm().stream_info(subjects.STREAM, subjects_filter=subjects.ALL_RUNS)
             except NoSuchStream:
-                return 0
+                return {}
+            return info.state.subjects or {}
 
         return self._bus.wait_for(count, "count the announcements")
 

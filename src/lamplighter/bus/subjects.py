@@ -4,7 +4,7 @@
 
     run.<group>                     announcements of runs that are ready, in the stream RUNS
     control.<worker>.<method>       what a worker asks of the control plane
-    worker.<worker>                 what the control plane asks of a worker
+    worker.<worker>.<what>          what the control plane tells or asks a worker
     log.<worker>.<run>              lines of a run as they come
     _INBOX.<name>.>                 answers to whoever asked
 
@@ -56,9 +56,9 @@ def control(worker: str | None, method: str) -> str:
     return f"control.{_one_or_any(worker)}.{method}"
 
 
-def worker(name: str) -> str:
-    """Where this worker is asked."""
-    return f"worker.{token(name)}"
+def worker(name: str, what: str) -> str:
+    """Where this worker is told or asked something: ``look`` at what is asked of its runs, or for a run's ``log``."""
+    return f"worker.{token(name)}.{what}"
 
 
 def log(worker: str | None, run_id: int | None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from lamplighter.errors import LamplighterError
+from lamplighter.errors import LamplighterError, Unavailable
 from lamplighter.model import Claim, Counters, GoodRun, RecordStatistics, Rotation, Run, Verdict
 from lamplighter.planner import Combination
 
@@ -23,6 +23,12 @@ class NoProxies(LamplighterError):
     code = "no_proxies"
 
 
+class NobodyRules(Unavailable):
+    """Nobody who knows the truth is there: it cannot be asked, and nobody takes runs away either."""
+
+    code = "nobody_rules"
+
+
 class ClaimLost(LamplighterError):
     """What was asked about is not this server's any more."""
 
@@ -33,8 +39,8 @@ class ClaimLost(LamplighterError):
 class Definition:
     """What an attempt carries out: the bundle by its content, what its ``agent.toml`` says, and the input.
 
-    The runs themselves come without their input: many of them at once could be large. ``installation`` is the name of
-    the whole installation, which stays: destinations know by it what they have.
+    The runs themselves come without their input: many of them at once could be large. ``installation`` is the name
+    of the whole installation, which stays: destinations know by it what they have.
     """
 
     bundle: str

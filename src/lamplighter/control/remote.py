@@ -5,8 +5,10 @@ from typing import Any, cast
 
 from lamplighter.bus import subjects
 from lamplighter.bus.connection import Bus
-from lamplighter.control.face import Control
+from lamplighter.bus.stream import RunStream
+from lamplighter.control.face import Control, NobodyRules
 from lamplighter.control.wire import METHODS, Method
+from lamplighter.errors import NobodyAnswers
 
 _PATIENCE_SECONDS = 10.0
 
@@ -22,6 +24,7 @@ class _Remote:
     def __init__(self, bus: Bus, server_name: str) -> None:
         self._bus = bus
         self._name = server_name
+        self._stream = RunStream(bus)
 
     def __getattr__(self, name: str) -> Any:
         if name not in METHODS:
@@ -30,5 +33,13 @@ class _Remote:
 
     def _ask(self, method: Method, *arguments: Any) -> Any:
         subject = subjects.control(self._name, method.name)
-        answer = self._bus.request(subject, method.pack_call(arguments), _PATIENCE_SECONDS)
+        try:
+            answer = self._bus.request(subject, method.pack_call(arguments), _PATIENCE_SECONDS)
+        except NobodyAnswers as problem:
+            # A broker that is cut off from its cluster could say that, too; but then the stream does not answer.
+            if self._stream.answers():
+                raise NobodyRules(
+                    "no process of the control plane reaches both database and broker"
+                ) from problem
+            raise
         return method.unpack_answer(answer)

@@ -1,7 +1,7 @@
-"""The hand-over of runs in one process: a pool that claims what queues and carries it out in threads.
+"""A pool that claims runs that queue and carries them out in threads: one lease a server, one attempt a claim.
 
-The states are those of the fleet: a lease a server, an attempt number a claim, compare-and-set on every change.
-Only the hand-over differs: here a commit wakes the pool directly.
+Beside the database it is woken by the commit, and looks once a second. Far from it the broker announces what
+queues.
 """
 
 import threading
@@ -9,9 +9,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
+from lamplighter.control.face import NobodyRules
 from lamplighter.errors import Unavailable
 from lamplighter.loop import Loop
 from lamplighter.model import Claim, Run
@@ -19,6 +21,9 @@ from lamplighter.planner import ABSENCE, LEASE
 from lamplighter.runner.attempt import Workshop
 from lamplighter.runner.execution import Execution
 from lamplighter.runner.process import DeadMansSwitch
+
+if TYPE_CHECKING:
+    from lamplighter.bus.puller import Puller
 
 log = structlog.get_logger()
 
@@ -42,7 +47,10 @@ class Pool(Loop):
         self._concurrency = concurrency
         self._groups = tuple(server_groups)
         self._incarnation = uuid.uuid4().hex
+        self._is_registered = False
         self._lease_renewed = shop.clock.now()
+        self._puller: Puller | None = None
+        self._told = threading.Event()  # that something is asked of the runs
         self._going: dict[Claim, Execution] = {}
         self._resumes: dict[Claim, int] = {}
         self._deposed = False
@@ -54,12 +62,19 @@ class Pool(Loop):
         with self._lock:
             return len(self._going)
 
+    def hear(self, puller: "Puller") -> None:
+        """From now on this says what queues, and ``look`` is called when something is asked of a run.
+
+        Without it each pass looks by itself.
+        """
+        self._puller = puller
+
     def start(self) -> int:
-        """Register this server and adopt the runs that its former process left; returns how many."""
+        """Register this server and adopt the runs that its former process left; returns how many. Unavailable."""
         now = self._shop.clock.now()
         with self._contact():
             self._shop.control.register(self._incarnation, self._concurrency, self._groups)
-        self._lease_renewed = now
+        self._is_registered, self._lease_renewed = True, now
         self._resume_left_behind()
         return self.going
 
@@ -77,11 +92,22 @@ class Pool(Loop):
         """Renew the lease, tell the going runs what is asked of them, and take new ones."""
         if self._deposed:
             return
-        if abs(now - self._lease_renewed) >= _HEARTBEAT:
+        if not self._is_registered:
+            self.start()
+        is_heartbeat = abs(now - self._lease_renewed) >= _HEARTBEAT
+        if is_heartbeat:
             self._renew(now)
-        self._control()
+        looks = is_heartbeat or self._puller is None
+        if looks or self._told.is_set():
+            self._told.clear()
+            self._control()
         if not self._deposed:
-            self._take()
+            self._take(looks=looks)
+
+    def look(self) -> None:
+        """Begin a pass now, to see what is asked of the runs."""
+        self._told.set()
+        self.wake()
 
     def _renew(self, now: datetime) -> None:
         with self._contact():
@@ -98,7 +124,14 @@ class Pool(Loop):
     def _contact(self, silence: timedelta = _SILENCE) -> Iterator[None]:
         """From the moment in which this was asked, the server may be silent for so long."""
         moment = DeadMansSwitch.moment()
-        yield
+        try:
+            yield
+        except NobodyRules:
+            self._hold_off(moment, _SILENCE)
+            raise
+        self._hold_off(moment, silence)
+
+    def _hold_off(self, moment: int, silence: timedelta) -> None:
         if self._shop.switch is not None:
             self._shop.switch.hold_off(moment, silence)
 
@@ -123,11 +156,23 @@ class Pool(Loop):
         for execution in executions:
             execution.control(None)
 
-    def _take(self) -> None:
+    def _take(self, *, looks: bool) -> None:
+        """Take runs: as many as there are places when it ``looks`` by itself, else as many as were announced."""
         free = self._concurrency - self.going
-        if free > 0:
-            for run in self._shop.control.claim(self._incarnation, free):
-                self._carry_out(run, resume=False)
+        announced = [] if self._puller is None else self._puller.take(max(free, 0))
+        wanted = free if looks else len(announced)
+        if wanted <= 0:
+            return
+        try:
+            taken = self._shop.control.claim(self._incarnation, wanted)
+        except BaseException:
+            for announcement in announced:
+                announcement.back()
+            raise
+        for announcement in announced:
+            announcement.done()
+        for run in taken:
+            self._carry_out(run, resume=False)
 
     def _carry_out(self, run: Run, *, resume: bool, is_last_try: bool = False) -> None:
         execution = Execution(self._shop, run)

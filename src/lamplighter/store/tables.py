@@ -395,6 +395,16 @@ runs = _table(
     _one_of("stop_cause", StopCause),
     sa.Index("ix_runs_agent", "agent_id", "id"),
 )
+# The outbox of the broker: what queues (``server_group_id``), and what is asked of a server about a run that it has
+# (``server_id``). PostgreSQL writes it by a trigger on ``runs``, so nothing that queues can be forgotten; on SQLite
+# there is no broker, and it stays empty.
+announcements = _table(
+    "announcements",
+    _id(),
+    sa.Column("run_id", sa.BigInteger, nullable=False),
+    sa.Column("server_group_id", sa.Integer),
+    sa.Column("server_id", sa.Integer),
+)
 # Each group has a queue of its own: runs that nobody may take cost nothing to those who take others.
 _QUEUING = sa.text(f"status = {RunStatus.QUEUING.value} AND server_group_id IS NULL")
 sa.Index(
