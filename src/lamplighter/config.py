@@ -12,6 +12,7 @@ from lamplighter.errors import InvalidInput
 
 ROLES = ("api", "scheduler", "runner")
 _MOST_DIGITS = 6
+_LONGEST_NAME = 200
 
 
 def _default_concurrency() -> int:
@@ -41,12 +42,82 @@ class OpenIdSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """The NATS broker of a fleet: its addresses, a file with this process's credentials, one with the authority."""
+
+    urls: tuple[str, ...]
+    credentials: Path | None
+    ca: Path | None
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "BrokerSettings | None":
+        """The broker of the environment, or None; InvalidInput."""
+        urls = [url.strip() for url in (environment.get("LAMPLIGHTER_NATS_URL") or "").split(",")]
+        if urls == [""]:
+            return None
+        for url in urls:
+            if not re.match(r"(nats|tls|ws|wss)://[^\s@/]", url):
+                wanted = (
+                    "must be addresses such as nats://host:4222 or tls://host:4222, with commas between them"
+                )
+                raise InvalidInput.of("LAMPLIGHTER_NATS_URL", wanted)
+        files = [environment.get(f"LAMPLIGHTER_NATS_{name}") for name in ("CREDENTIALS", "CA")]
+        credentials, ca = (Path(file).absolute() if file else None for file in files)
+        return cls(tuple(urls), credentials, ca)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How a worker is set up: a server that carries out runs, and reaches the others over the broker only.
+
+    ``name`` is that of the server; None: the one that the data folder has.
+    """
+
+    data: Path
+    broker: BrokerSettings
+    name: str | None = None
+    concurrency: int = field(default_factory=_default_concurrency)
+    groups: tuple[str, ...] = ()
+    stop_grace: timedelta = timedelta(seconds=30)
+    json_logs: bool = False
+
+    @classmethod
+    def read(
+        cls,
+        environment: Mapping[str, str],
+        *,
+        data: Path,
+        name: str | None = None,
+        concurrency: int | None = None,
+        groups: Sequence[str] = (),
+    ) -> "WorkerSettings":
+        """The settings from the command line and the ``LAMPLIGHTER_…`` environment; InvalidInput."""
+        broker = BrokerSettings.read(environment)
+        if broker is None:
+            raise InvalidInput.of(
+                "LAMPLIGHTER_NATS_URL", "is needed: a worker reaches its installation over the broker"
+            )
+        if name is not None and (not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable()):
+            raise InvalidInput.of("--name", f"has 1 to {_LONGEST_NAME} characters, not {name!r}")
+        return cls(
+            data.absolute(),
+            broker,
+            name,
+            concurrency or _default_concurrency(),
+            _group_names(groups),
+            _stop_grace(environment),
+            _wants_json_logs(environment),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How one server is set up. ``port`` 0 picks a free one; ``groups`` are the names of those it serves.
 
     ``public_url`` is where clients reach it, without a slash at the end; None: where they say that they do.
     ``vault_key`` is the file with the key of the vault; None: the one in the data folder. ``database_url`` is that
-    of PostgreSQL; None: SQLite in the data folder. ``roles`` are the parts that this process is.
+    of PostgreSQL; None: SQLite in the data folder. ``roles`` are the parts that this process is. Workers on other
+    machines are reached by ``broker``; None: there are none.
     """
 
     data: Path
@@ -63,6 +134,7 @@ class Settings:
     vault_key: Path | None = None
     database_url: str | None = field(default=None, repr=False)
     roles: tuple[str, ...] = ROLES
+    broker: BrokerSettings | None = None
 
     @classmethod
     def read(
@@ -77,12 +149,8 @@ class Settings:
         roles: Sequence[str] = (),
     ) -> "Settings":
         """The settings from the command line and the ``LAMPLIGHTER_…`` environment; InvalidInput."""
-        grace = _number(environment, "LAMPLIGHTER_STOP_GRACE_SECONDS", 30, "seconds")
         rate_limit = _number(environment, "LAMPLIGHTER_RATE_LIMIT", 100, "requests")
-        style = environment.get("LAMPLIGHTER_LOG_FORMAT", "console")
         key_file = environment.get("LAMPLIGHTER_VAULT_KEY_FILE")
-        if style not in ("console", "json"):
-            raise InvalidInput.of("LAMPLIGHTER_LOG_FORMAT", f"must be console or json, not {style!r}")
         database_url = _database_url(environment.get("LAMPLIGHTER_DATABASE_URL") or None)
         return cls(
             data=data.absolute(),  # agents are told of files in it, and they run elsewhere
@@ -90,23 +158,44 @@ class Settings:
             port=port,
             concurrency=concurrency or _default_concurrency(),
             groups=_group_names(groups),
-            stop_grace=timedelta(seconds=grace),
+            stop_grace=_stop_grace(environment),
             bootstrap_key=environment.get("LAMPLIGHTER_BOOTSTRAP_KEY") or None,
-            json_logs=style == "json",
+            json_logs=_wants_json_logs(environment),
             oidc=OpenIdSettings.read(environment),
             rate_limit=rate_limit,
             public_url=_public_url(environment.get("LAMPLIGHTER_PUBLIC_URL") or None),
             vault_key=Path(key_file).absolute() if key_file else None,
             database_url=database_url,
             roles=_roles(roles, database_url),
+            broker=_broker(environment, database_url),
         )
+
+
+def _stop_grace(environment: Mapping[str, str]) -> timedelta:
+    return timedelta(seconds=_number(environment, "LAMPLIGHTER_STOP_GRACE_SECONDS", 30, "seconds"))
+
+
+def _wants_json_logs(environment: Mapping[str, str]) -> bool:
+    style = environment.get("LAMPLIGHTER_LOG_FORMAT", "console")
+    if style not in ("console", "json"):
+        raise InvalidInput.of("LAMPLIGHTER_LOG_FORMAT", f"must be console or json, not {style!r}")
+    return style == "json"
+
+
+def _broker(environment: Mapping[str, str], database_url: str | None) -> BrokerSettings | None:
+    broker = BrokerSettings.read(environment)
+    if broker is not None and database_url is None:
+        raise InvalidInput.of(
+            "LAMPLIGHTER_NATS_URL", "needs PostgreSQL, which a fleet shares: set LAMPLIGHTER_DATABASE_URL"
+        )
+    return broker
 
 
 def _group_names(given: Sequence[str]) -> tuple[str, ...]:
     """The names in texts such as ``eu,us``, each once."""
     names = [name.strip() for text in given for name in text.split(",")]
     for name in names:
-        if not name or len(name) > 200 or "\0" in name:
+        if not name or len(name) > _LONGEST_NAME or "\0" in name:
             raise InvalidInput.of("--group", f"a name has 1 to 200 characters, not {name!r}")
     return tuple(dict.fromkeys(names))
 

@@ -34,12 +34,22 @@ _SHARE_OF_GROUPS = 0.02
 
 
 class Engine(Loop):
-    """The scheduler. ``on_runs_ready`` is called after a commit that may have made runs queue."""
+    """The scheduler. ``on_runs_ready`` is called after a commit that may have made runs queue.
 
-    def __init__(self, db: Database, clock: Clock, on_runs_ready: Callable[[], None]) -> None:
+    ``may_rescue`` says whether servers of which nothing is heard are lost, and not only out of reach from here.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        on_runs_ready: Callable[[], None],
+        may_rescue: Callable[[datetime], bool] = lambda _: True,
+    ) -> None:
         super().__init__("scheduler", clock, self.pass_once, self._rescue_later)
         self._db = db
         self._on_runs_ready = on_runs_ready
+        self._may_rescue = may_rescue
         self._last_backlog: datetime | None = None
         self._last_pass: datetime | None = None
         self._rescue_not_before: datetime | None = None
@@ -51,7 +61,7 @@ class Engine(Loop):
         more = self.fire_once(now)
         if self.retry_once(now):
             self._on_runs_ready()
-        if self._may_rescue(now):
+        if self._had_time_to_look(now):
             self.rescue_once(now)
         self._look_at_groups(now)
         if more:
@@ -190,7 +200,7 @@ class Engine(Loop):
         with self._db.write_shared() as c:
             return sum(groups.tell(c, run_ids, message) for run_ids, message in changes if run_ids)
 
-    def _may_rescue(self, now: datetime) -> bool:
+    def _had_time_to_look(self, now: datetime) -> bool:
         """Not within a lease of having been away: whoever slept as well needs time to renew its own lease."""
         if self._last_pass is None or now - self._last_pass > LEASE / 3:
             self._rescue_later(now)
@@ -205,6 +215,8 @@ class Engine(Loop):
         """Take their runs from servers whose lease has run out; returns how many runs."""
         with self._db.read() as c:
             owned = [(server, run) for server in servers.lost(c, now) for run in runs.on_server(c, server.id)]
+        if owned and not self._may_rescue(now):
+            return 0
         rescued = sum(self._rescue(server.id, run, now) for server, run in owned)
         if rescued:
             self._on_runs_ready()

@@ -1,24 +1,22 @@
 """The composition root: builds the parts of a server, starts them, stops them."""
 
-import fcntl
-import logging
 import secrets
 import socket
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from lamplighter import startup
 from lamplighter.clock import Clock, SharedClock, SystemClock
 from lamplighter.combiner import combine_once
 from lamplighter.config import Settings
@@ -65,14 +63,18 @@ from lamplighter.service.tokens import TokenSigner
 from lamplighter.service.users import Users
 from lamplighter.service.webhooks import Webhooks
 from lamplighter.signing import Signer
-from lamplighter.store import sealed
+from lamplighter.store import announcements, sealed
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
 from lamplighter.vault import CannotUnseal, Vault
 
+if TYPE_CHECKING:
+    from lamplighter.fleet import Fleet
+
 log = structlog.get_logger()
 
 _SET_CLOCK_EVERY = timedelta(seconds=10)
+_CLEAR_OUTBOX_EVERY = timedelta(seconds=10)
 _BACKLOG = 2048  # uvicorn's
 # Far more than the application takes: up to here it can say what is wrong.
 _MOST_BYTES_OF_HEAD = 256 * 1024
@@ -87,6 +89,7 @@ class House:
     loops: list[Loop]
     services: Services
     new_admin_key: str | None
+    fleet: "Fleet | None"
 
 
 class _Loops:
@@ -127,11 +130,13 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     messenger = Messenger()
     pruner = Pruner(db, files)
     loops = _Loops()
-    control = ControlPlane(db, clock, vault, _server_name(settings.data), loops.waker("runner"))
+    on_runs_ready = loops.waker("runner", "relay")
+    control = ControlPlane(db, clock, vault, startup.server_name(settings.data), on_runs_ready)
     # Who shares the database can take runs over from this server, and must not while their processes go on.
     switch = None if db.is_sqlite else DeadMansSwitch(settings.data / "alive")
     shop = Workshop(control, files, clock, settings.stop_grace, environments, switch)
-    wake_all = loops.waker("scheduler", "runner", "notifier")
+    fleet = _fleet(settings, db, clock, lambda name: ControlPlane(db, clock, vault, name, on_runs_ready))
+    wake_all = loops.waker("scheduler", "runner", "relay", "notifier")
 
     def prune_now() -> None:
         pruner.ask()
@@ -142,7 +147,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
 
     if "scheduler" in settings.roles:
         loops.all += [
-            Engine(db, clock, loops.waker("runner")),
+            _engine(db, clock, on_runs_ready, fleet),
             Notifier(db, clock, vault, messenger),
             Loop("pruner", clock, pruner.pass_once),
             Loop("combiner", clock, partial(combine_once, db, files)),
@@ -154,15 +159,19 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         ]
     if shared_clock is not None:
         loops.all.append(Loop("clock", clock, partial(_set_clock, shared_clock)))
+    if fleet is not None:
+        loops.all += fleet.loops
+    elif not db.is_sqlite and "scheduler" in settings.roles:
+        loops.all.append(Loop("outbox", clock, partial(_clear_outbox, db)))
     signer = Signer(secret)
-    runs = Runs(db, clock, files, vault, signer, loops.waker("runner"))
+    runs = Runs(db, clock, files, vault, signer, on_runs_ready)
     evidence = FailureEvidence(runs, files)
     services = Services(
         agents=Agents(db, clock, files),
         schedules=Schedules(db, clock, wake_all),
         comparisons=Comparisons(db, clock),
         previews=Previews(db, clock),
-        webhooks=Webhooks(db, clock, vault, signer, loops.waker("runner")),
+        webhooks=Webhooks(db, clock, vault, signer, on_runs_ready),
         runs=runs,
         evidence=evidence,
         diagnostics=Diagnostics(runs, evidence),
@@ -185,7 +194,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         clock=clock,
         public_url=settings.public_url,
     )
-    return House(settings, db, loops.all, services, new_key)
+    return House(settings, db, loops.all, services, new_key, fleet)
 
 
 def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> None:
@@ -194,10 +203,17 @@ def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> No
     ``announce`` is called with the address, the parts and the number of adopted runs once requests are served.
     Runs that go on when the server ends are adopted by its next start. Conflict: another server has the folder.
     """
-    set_up_logging(json=settings.json_logs)
-    with _sole_owner(settings), _listener(settings) as listener:
-        with _lock(
-            settings.data / "setup.lock", wait=True
+    startup.set_up_logging(json=settings.json_logs)
+    data = settings.data
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as stack:
+        if (
+            "runner" in settings.roles
+        ):  # only who runs agents, or keeps the database in it, must be alone with it
+            stack.enter_context(startup.sole_owner(data))
+        listener = stack.enter_context(_listener(settings))
+        with startup.lock(
+            data / "setup.lock", wait=True
         ):  # of several that start at once, one makes the keys
             house = build(settings)
         app = create_app(house.services, settings.rate_limit, has_api="api" in settings.roles)
@@ -228,42 +244,10 @@ def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> No
         server.run(sockets=[listener])
 
 
-def set_up_logging(*, json: bool) -> None:
-    """Send the server's own log to standard error, for people or as JSON lines."""
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer()
-        if json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        logger_factory=structlog.PrintLoggerFactory(_Unbreakable(sys.stderr)),  # type: ignore[arg-type]  # a text file in all that is used
-    )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-
-
-class _Unbreakable:
-    """Standard error that may be closed at the other end: a log that nobody reads must not end a loop."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.write(text)
-
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.flush()
-
-
 def _start(house: House) -> tuple[list[threading.Thread], int]:
     adopted = 0
+    if house.fleet is not None:
+        house.fleet.start()
     for loop in house.loops:
         if isinstance(loop, Engine):
             while loop.recompute_once():
@@ -287,6 +271,8 @@ def _stop(house: House, threads: list[threading.Thread]) -> None:
     going = sum(pool.going for pool in pools)
     if going:
         log.info("runs go on without the server; its next start adopts them", runs=going)
+    if house.fleet is not None:
+        house.fleet.close()
     house.db.close()
 
 
@@ -301,31 +287,6 @@ def _tell_streams_to_end(server: uvicorn.Server, app: FastAPI) -> None:
     server.handle_exit = handle  # type: ignore[assignment, method-assign]  # uvicorn has no hook for this
 
 
-@contextmanager
-def _sole_owner(settings: Settings) -> Iterator[None]:
-    """Make the data folder, for our eyes only, and hold its lock; Conflict when another server holds it.
-
-    Only who runs agents, or keeps the database in it, must be alone with it.
-    """
-    data = settings.data
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with ExitStack() as stack:
-        if "runner" in settings.roles:
-            try:
-                stack.enter_context(_lock(data / "server.lock", wait=False))
-            except BlockingIOError as problem:
-                raise Conflict(f"another server is running on the data folder {data}") from problem
-        yield
-
-
-@contextmanager
-def _lock(file: Path, *, wait: bool) -> Iterator[None]:
-    """Hold the lock that is ``file``; BlockingIOError when another process holds it and there is no waiting."""
-    with file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
-
-
 def _database(settings: Settings) -> Database:
     if settings.database_url is None:
         return Database.embedded(settings.data / "lamplighter.db")
@@ -337,6 +298,31 @@ def _database(settings: Settings) -> Database:
 def _set_clock(clock: SharedClock, now: datetime) -> datetime:
     clock.set()
     return now + _SET_CLOCK_EVERY
+
+
+def _fleet(
+    settings: Settings, db: Database, clock: Clock, control_of: Callable[[str], ControlPlane]
+) -> "Fleet | None":
+    if settings.broker is None:
+        return None
+    if find_spec("nats") is None:
+        raise Conflict("LAMPLIGHTER_NATS_URL needs a client of NATS: pip install 'lamplighter[fleet]'")
+    from lamplighter.fleet import Fleet
+
+    return Fleet(settings.broker, db, clock, control_of)
+
+
+def _engine(db: Database, clock: Clock, on_runs_ready: Callable[[], None], fleet: "Fleet | None") -> Engine:
+    if fleet is None:
+        return Engine(db, clock, on_runs_ready)
+    return Engine(db, clock, on_runs_ready, fleet.may_rescue)
+
+
+def _clear_outbox(db: Database, now: datetime) -> datetime:
+    """There is no broker to which anything could be announced."""
+    with db.write_shared() as c:
+        announcements.clear(c)
+    return now + _CLEAR_OUTBOX_EVERY
 
 
 @contextmanager
@@ -361,14 +347,6 @@ def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}"
-
-
-def _server_name(data: Path) -> str:
-    """The name under which this installation holds its runs; it stays when the host is renamed."""
-    file = data / "server-name"
-    if not file.exists():
-        file.write_text(f"{socket.gethostname()}\n")
-    return file.read_text().strip()
 
 
 def _vault(settings: Settings, db: Database) -> Vault:

@@ -32,6 +32,7 @@ from lamplighter.cli.doctor import doctor
 from lamplighter.cli.output import fail, say
 from lamplighter.cli.problems import lines_about, status_of
 from lamplighter.cli.up import up
+from lamplighter.cli.worker import worker
 from lamplighter.errors import LamplighterError, what_is_wrong
 
 _HELP = """Run web-scraping agents by the clock: on time, exactly once, and be told why.
@@ -89,6 +90,7 @@ app = typer.Typer(
     add_completion=True,
 )
 app.command()(up)
+app.command()(worker)
 for group, name, text in (
     (agents.app, "agent", "Agents: deploy, list, archive, restore versions."),
     (schedules.app, "schedule", "Schedules: add, preview, edit, and why one did not run."),

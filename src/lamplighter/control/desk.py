@@ -24,7 +24,7 @@ TIME = "time"
 """What a worker asks for to set its clock; the answer is ISO 8601."""
 
 _PULSE_EVERY = timedelta(seconds=1)
-_PULSE_LOST_AFTER = timedelta(seconds=5)
+_PULSE_LOST_AFTER = timedelta(seconds=8)
 
 
 class Desk(Loop):
@@ -42,6 +42,7 @@ class Desk(Loop):
         self._control_of = control_of
         self._controls: dict[str, Control] = {}
         self._stops: list[Callable[[], None]] = []
+        self.open_since: datetime | None = None
         # In a thread of its own, since it may wait for long.
         self.pulse = Loop("database pulse", clock, lambda now: self._feel(touch, now))
         self._lock = threading.Lock()
@@ -51,6 +52,7 @@ class Desk(Loop):
         is_here = abs(now - self.pulse.last_good_pass) < _PULSE_LOST_AFTER
         if is_here and not self._stops:
             self._open()
+            self.open_since = self._clock.now()
         elif not is_here and self._stops:
             log.warning("the database is away: workers are not answered until it is back")
             self.close()
@@ -67,6 +69,7 @@ class Desk(Loop):
 
     def close(self) -> None:
         """Answer nobody any more; what is being answered is finished."""
+        self.open_since = None
         while self._stops:
             self._stops.pop()()
 

@@ -5,7 +5,7 @@ database, on another machine the same over the fleet's broker. All of it may be 
 Any call may raise Unavailable: the truth cannot be reached now, and another try may help.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -143,7 +143,7 @@ class Control(Protocol):
         """Take at most ``free`` runs that queue; none when another process has taken the server's name."""
         ...
 
-    def current(self, claims: Collection[Claim]) -> list[Run]:
+    def current(self, claims: Sequence[Claim]) -> list[Run]:
         """The runs of those claims that still hold."""
         ...
 

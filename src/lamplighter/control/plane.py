@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -72,7 +72,7 @@ class ControlPlane:
             claims = [] if server_id is None else runs.claim(c, server_id, free, now)
             return list(runs.current(c, claims).values())
 
-    def current(self, claims: Collection[Claim]) -> list[Run]:
+    def current(self, claims: Sequence[Claim]) -> list[Run]:
         with self._read() as c:
             return [run for run in runs.current(c, claims).values() if self._is_ours(run)]
 

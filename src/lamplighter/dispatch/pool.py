@@ -53,7 +53,7 @@ class Pool(Loop):
         self._told = threading.Event()  # that something is asked of the runs
         self._going: dict[Claim, Execution] = {}
         self._resumes: dict[Claim, int] = {}
-        self._deposed = False
+        self.is_deposed = False  # another process has taken this server's name
         self._lock = threading.Lock()
 
     @property
@@ -80,7 +80,7 @@ class Pool(Loop):
 
     def leave(self) -> None:
         """Say that this process ends as planned and its runs go on, so that the next one finds them."""
-        if self._deposed:
+        if self.is_deposed:
             return
         try:
             with self._contact(_PLANNED_SILENCE):
@@ -90,7 +90,7 @@ class Pool(Loop):
 
     def pass_once(self, now: datetime) -> None:
         """Renew the lease, tell the going runs what is asked of them, and take new ones."""
-        if self._deposed:
+        if self.is_deposed:
             return
         if not self._is_registered:
             self.start()
@@ -101,7 +101,7 @@ class Pool(Loop):
         if looks or self._told.is_set():
             self._told.clear()
             self._control()
-        if not self._deposed:
+        if not self.is_deposed:
             self._take(looks=looks)
 
     def look(self) -> None:
@@ -114,7 +114,7 @@ class Pool(Loop):
             is_ours = self._shop.control.renew(self._incarnation)
         if not is_ours:
             log.error("another process has taken this server's name")
-            self._deposed = True
+            self.is_deposed = True
             self._fence(self._claims().values())
             return
         self._lease_renewed = now
@@ -148,7 +148,7 @@ class Pool(Loop):
         claims = self._claims()
         if not claims:
             return
-        current = {Claim(run.id, run.attempt): run for run in self._shop.control.current(claims)}
+        current = {Claim(run.id, run.attempt): run for run in self._shop.control.current(list(claims))}
         for claim, execution in claims.items():
             execution.control(current.get(claim))
 
