@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,10 +13,13 @@ import pytest
 from lamplighter.dispatch.pool import Pool
 from lamplighter.model import ACTIVE, Claim, Run, RunStatus
 from lamplighter.planner import ABSENCE, LEASE
+from lamplighter.runner.attempt import Workshop
 from lamplighter.runner.process import DeadMansSwitch
 from lamplighter.store import runs, servers
 from lamplighter.store.database import Database
 from lamplighter.store.tables import agent_versions
+from over_the_broker import over_the_broker
+from real_nats import RealNats
 from real_workshop import make_workshop
 from running_server import eventually
 from store_rows import make_agent, start_set
@@ -25,9 +29,8 @@ from virtual_clock import VirtualClock
 class Scene:
     """A database, files, and an agent that writes its pid and waits for ever."""
 
-    def __init__(self, db: Database, folder: Path, clock: VirtualClock) -> None:
-        self.db, self.clock = db, clock
-        self.shop = make_workshop(db, folder, clock)
+    def __init__(self, db: Database, folder: Path, clock: VirtualClock, shop: Workshop) -> None:
+        self.db, self.clock, self.shop = db, clock, shop
         self.files = self.shop.files
         self.pids = folder / "pids"
         self.pids.mkdir()
@@ -56,9 +59,20 @@ class Scene:
         return sorted(run.status for run in self.runs())
 
 
-@pytest.fixture
-def scene(db: Database, tmp_path: Path, clock: VirtualClock) -> Iterator[Scene]:
-    scene = Scene(db, tmp_path / "files", clock)
+@pytest.fixture(params=["beside the database", "over the broker"])
+def scene(
+    request: pytest.FixtureRequest, db: Database, tmp_path: Path, clock: VirtualClock
+) -> Iterator[Scene]:
+    folder = tmp_path / "files"
+    shop = make_workshop(db, folder, clock)
+    with ExitStack() as stack:
+        if request.param == "over the broker":
+            broker = stack.enter_context(RealNats(tmp_path / "nats"))
+            shop = stack.enter_context(over_the_broker(shop, clock, broker, "here"))
+        yield from _scene(Scene(db, folder, clock, shop))
+
+
+def _scene(scene: Scene) -> Iterator[Scene]:
     yield scene
     for file in scene.pids.iterdir():
         assert not _is_alive(int(file.read_text())), "a test left a process behind"
