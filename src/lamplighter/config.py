@@ -61,7 +61,7 @@ class BrokerSettings:
                     "must be addresses such as nats://host:4222 or tls://host:4222, with commas between them"
                 )
                 raise InvalidInput.of("LAMPLIGHTER_NATS_URL", wanted)
-        files = [environment.get(f"LAMPLIGHTER_NATS_{name}") for name in ("CREDENTIALS", "CA")]
+        files = [environment.get(name) for name in ("LAMPLIGHTER_NATS_CREDENTIALS", "LAMPLIGHTER_NATS_CA")]
         credentials, ca = (Path(file).absolute() if file else None for file in files)
         return cls(tuple(urls), credentials, ca)
 

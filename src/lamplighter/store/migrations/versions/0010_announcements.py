@@ -43,10 +43,12 @@ INSERT INTO announcements (run_id, server_group_id) SELECT id, server_group_id F
 def upgrade() -> None:
     op.create_table(
         "announcements",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("server_group_id", sa.Integer(), nullable=True),
         sa.Column("server_id", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_announcements")),
+        sqlite_autoincrement=True,
     )
     if op.get_bind().dialect.name == "postgresql":
         for statement in (_FUNCTION, _ON_INSERT, _ON_UPDATE, _WAITING):
