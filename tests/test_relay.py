@@ -35,7 +35,9 @@ class Scene:
     def queue(self, count: int = 1, group: str | None = None) -> list[int]:
         """Start so many runs; returns their ids."""
         with self.db.write() as c:
-            group_id = None if group is None else groups.id_of(c, group) or groups.insert(c, group, None, NOON)
+            group_id = (
+                None if group is None else groups.id_of(c, group) or groups.insert(c, group, None, NOON)
+            )
             settings = RunSettings(server_group_id=group_id)
             sets = [start_set(c, self.agent, settings) for _ in range(count)]
             return [run.id for set_id in sets for run in runs.of_set(c, set_id)]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from lamplighter.clock import Clock
+from lamplighter.errors import LamplighterError
 
 log = structlog.get_logger()
 
@@ -33,6 +34,7 @@ class Loop:
         self._pass_once = pass_once
         self._after_failure = after_failure
         self._asked = False
+        self._complaint = ""  # what went wrong in the last pass
         self._wake = threading.Event()
         self._stopping = threading.Event()
 
@@ -59,8 +61,25 @@ class Loop:
             try:
                 until = self._pass_once(now) or now + _PAUSE
                 self.last_good_pass = now
-            except Exception:
-                log.exception("a pass failed; trying again in a second", loop=self.name)
+                self._recovered()
+            except Exception as problem:  # noqa: BLE001 - see above
+                self._report(problem)
                 until = now + _PAUSE
                 if self._after_failure is not None:
                     self._after_failure(self._clock.now())
+
+    def _report(self, problem: Exception) -> None:
+        """Log what went wrong, once as long as it is the same; a traceback only tells of what nobody expected."""
+        told = f"{type(problem).__name__}: {problem}"
+        if told == self._complaint:
+            return
+        self._complaint = told
+        if isinstance(problem, LamplighterError) and problem.retryable:
+            log.warning("a pass failed; trying again every second", loop=self.name, problem=str(problem))
+        else:
+            log.error("a pass failed; trying again every second", loop=self.name, exc_info=problem)
+
+    def _recovered(self) -> None:
+        if self._complaint:
+            log.info("what failed works again", loop=self.name)
+        self._complaint = ""
