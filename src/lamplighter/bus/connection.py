@@ -64,10 +64,11 @@ class _Line:
 class Bus:
     """The connection of this process to the broker.
 
-    ``urls`` are all brokers of the cluster, such as ``tls://nats.example:4222``; ``name`` is the worker's, or one for this
-    process: answers come to its inbox. ``credentials`` is a file with the seed of an nkey or the content of a
-    ``.creds`` file; ``ca`` one with the certificates of the authority that signed the broker's. ``changed`` is called when a
-    connection begins or ends, in the bus's own thread: it must not wait. ``threads`` is how many handlers run at a time.
+    ``urls`` are all brokers of the cluster, such as ``tls://nats.example:4222``; ``name`` is the worker's, or one
+    for this process: answers come to its inbox. ``credentials`` is a file with the seed of an nkey or the content
+    of a ``.creds`` file; ``ca`` one with the certificates of the authority that signed the broker's. ``changed`` is
+    called when a connection begins or ends, in the bus's own thread: it must not wait. ``threads`` is how many
+    handlers run at a time.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class Bus:
     # --- its life ---
 
     def start(self) -> None:
-        """Connect, now and whenever the connection breaks. Returns at once; InvalidInput for a bad ``ca`` or file."""
+        """Connect, now and whenever the connection breaks. Returns at once; InvalidInput for a bad file."""
         self._options_of_each = self._options()
         self.away_since = self._clock.now()
         with self._lock:
@@ -136,8 +137,8 @@ class Bus:
     def request(self, subject: str, payload: bytes, timeout: float) -> bytes:
         """Ask, and wait for the answer, ``timeout`` seconds at most.
 
-        BusAway: there is no connection, nobody serves the subject or no answer came; AnswerFailed: whoever was asked
-        could not do it; TooLarge: the broker takes no payload of this size.
+        BusAway: there is no connection, nobody serves the subject or no answer came; AnswerFailed: whoever was
+        asked could not do it; TooLarge: the broker takes no payload of this size.
         """
         headers = {_PATIENCE: str(timeout)}
 
@@ -269,7 +270,7 @@ class Bus:
             log.info("connected to the broker", url=client.connected_url and client.connected_url.netloc)
             self._tell()
             # The client may be unable to say that it has ended, when it cannot get rid of what it wanted to send.
-            while client.is_connected:
+            while client.is_connected:  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
             with self._lock:

@@ -1,12 +1,12 @@
 """What a worker takes from the stream: never more announcements than it has free places.
 
-Each pull is a request to the broker for messages of one group, with an inbox of its own: the broker delivers messages
-with the subject of the stream, so only the inbox tells which pull they belong to. A pull is over when it got all that it
-asked for, when the broker says so, when it was silent for too long, or with the connection.
+Each pull is a request to the broker for messages of one group, with an inbox of its own: the broker delivers
+messages with the subject of the stream, so only the inbox tells which pull they belong to. A pull is over when it
+got all that it asked for, when the broker says so, when it was silent for too long, or with the connection.
 
-While nothing is known to be there, a pull for one message waits at each group. A message tells how many are behind it.
-As long as some are, that group is asked for as many as there are places, without waiting; the others are asked in turn,
-and pulls that wait at them give their places up.
+While nothing is known to be there, a pull for one message waits at each group. A message tells how many are behind
+it. As long as some are, that group is asked for as many as there are places, without waiting; the others are asked
+in turn, and pulls that wait at them give their places up.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import nats.errors
@@ -39,7 +40,7 @@ _NOTHING_HERE = ("404", "408")  # statuses that end a pull in the usual way
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A run of this group is ready, the broker says. It says so again unless ``done`` is called within 30 seconds."""
+    """A run of this group is ready, says the broker, and says it again unless ``done`` is called in 30 seconds."""
 
     group: str | None
     payload: bytes
@@ -198,7 +199,7 @@ class Puller:
         """End a pull such that nothing is lost that the broker has sent for it already."""
         try:
             if pull.subscription is not None:
-                await pull.subscription.drain()
+                await pull.subscription.drain()  # type: ignore[no-untyped-call]  # it has no types
         except (nats.errors.Error, OSError):
             pass
         finally:
@@ -263,7 +264,5 @@ def _now() -> float:
 
 
 async def _unsubscribe(subscription: Subscription) -> None:
-    try:
+    with suppress(nats.errors.Error, OSError):
         await subscription.unsubscribe()
-    except (nats.errors.Error, OSError):
-        pass

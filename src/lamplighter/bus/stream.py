@@ -1,7 +1,7 @@
 """The stream in which runs are announced, as those who announce see it.
 
-It is a work queue on disk with a subject for each server group: a message is there until a worker has taken it, and one of
-them takes it.
+It is a work queue on disk with a subject for each server group: a message is there until a worker has taken it, and
+one of them takes it.
 """
 
 import asyncio
@@ -60,8 +60,8 @@ class RunStream:
     def announce(self, announcements: Iterable[tuple[str, str, bytes]]) -> None:
         """Publish these; each is a subject of ``subjects.run``, an id and a payload.
 
-        Returns when the broker has them all. An id that was announced in the last two minutes is not announced again.
-        BusAway: some may not have arrived; all may be announced again with the same ids.
+        Returns when the broker has them all. An id that was announced in the last two minutes is not announced
+        again. BusAway: some may not have arrived; all may be announced again with the same ids.
         """
         rest = list(announcements)
         while rest:

@@ -1,4 +1,4 @@
-"""Pure: the names of subjects and consumers. Names of groups and workers are any text; a token is safe in a subject.
+"""Pure: the names of subjects and consumers. Names of groups and workers are any text; a token of it is safe.
 
 ::
 
@@ -8,8 +8,8 @@
     log.<worker>.<run>              lines of a run as they come
     _INBOX.<name>.>                 answers to whoever asked
 
-The broker lets a worker publish only with its own token in ``control`` and ``log``, so the token in the subject of a
-message says who it is from.
+The broker lets a worker publish only with its own token in ``control`` and ``log``, so the token in the subject of
+a message says who it is from.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def run(group: str | None) -> str:
 
 
 def consumer(group: str | None) -> str:
-    """The name of the durable consumer of this group. Of a long name it has the hash, since the broker sets a limit."""
+    """The name of the durable consumer of this group; of a long name its hash, since the broker sets a limit."""
     text = _token_of_group(group)
     if len(text) > _LONGEST_CONSUMER:
         text = "_" + hashlib.sha256(text.encode()).hexdigest()
@@ -52,12 +52,12 @@ def consumer(group: str | None) -> str:
 
 
 def control(worker: str | None, method: str) -> str:
-    """Where this worker asks the control plane for this method; None: where the method is served for all of them."""
+    """Where this worker asks the control plane for this method; None: where it is served for all of them."""
     return f"control.{_one_or_any(worker)}.{method}"
 
 
 def worker(name: str, what: str) -> str:
-    """Where this worker is told or asked something: ``look`` at what is asked of its runs, or for a run's ``log``."""
+    """Where this worker is told to ``look`` at what is asked of its runs, or asked for a run's ``log``."""
     return f"worker.{token(name)}.{what}"
 
 
