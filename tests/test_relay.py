@@ -101,7 +101,7 @@ def test_a_run_that_queues_again_is_announced_again(scene: Scene) -> None:
     assert scene.pull(1) == [run_id]
     with scene.db.write() as c:
         [claim] = runs.claim(c, make_server(c, "w"), 1, NOON)
-        runs.put_back(c, claim, "its process never began")
+        runs.put_back(c, claim, "its process never began", NOON)
     scene.relay.pass_once(scene.clock.now())
     assert scene.pull(1) == [run_id]
 

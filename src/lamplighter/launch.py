@@ -86,8 +86,9 @@ def launch_sets(c: sa.Connection, launches: Sequence[Launch], now: datetime) -> 
         c, [_set_row(a, len(parts), now) for a, parts in zip(starting, inputs, strict=True)]
     )
     rows: list[dict[str, Any]] = []
+    spaces = agents.spaces_of(c, {a.launch.agent_id for a in starting})
     for a, parts, set_id in zip(starting, inputs, set_ids, strict=True):
-        rows.extend(_run_rows(a, set_id, parts, now))
+        rows.extend(_run_rows(a, set_id, spaces[a.launch.agent_id], parts, now))
     runs.insert(c, rows)
     ids = iter(set_ids)
     return [None if a.admission is Admission.SKIP else next(ids) for a in admitted]
@@ -219,7 +220,9 @@ def _limited_to(number: int) -> str:
     return f"waits: at most {runs_go} at once"
 
 
-def _run_rows(a: _Admitted, set_id: int, parts: list[str], now: datetime) -> list[dict[str, Any]]:
+def _run_rows(
+    a: _Admitted, set_id: int, space_id: int, parts: list[str], now: datetime
+) -> list[dict[str, Any]]:
     entry = a.launch.entry
     at_once = a.launch.settings.parallel_max_concurrency or len(parts)
     rows: list[dict[str, Any]] = []
@@ -235,6 +238,7 @@ def _run_rows(a: _Admitted, set_id: int, parts: list[str], now: datetime) -> lis
             {
                 "set_id": set_id,
                 "agent_id": a.launch.agent_id,
+                "space_id": space_id,
                 "sequence": index + 1,
                 "status": status.value,
                 "message": message,
@@ -243,6 +247,7 @@ def _run_rows(a: _Admitted, set_id: int, parts: list[str], now: datetime) -> lis
                 "is_catch_up": entry is not None and entry.outcome is Outcome.LATE,
                 "input_json": text,
                 "created": now,
+                "queued_at": now if status is RunStatus.QUEUING else None,
                 "end_time": ended,
             }
         )

@@ -36,6 +36,7 @@ def conclude(
             message,
             counters,
             ready_at,
+            now,
             undelivered=verdict.undelivered,
             records_attempt=verdict.records_attempt,
         )
@@ -93,7 +94,7 @@ def cancel(c: sa.Connection, run: Run, message: str, now: datetime) -> bool:
 
 def restart(c: sa.Connection, run: Run, message: str, now: datetime) -> bool:
     """Put a failed run back into its set and let it begin when the set and the agent allow."""
-    changed = runs.restart(c, run.id, hold=True, message=message)
+    changed = runs.restart(c, run.id, message)
     if not changed:
         return False
     if sets.state_of(c, run.set_id) is not SetState.ENDED:

@@ -144,7 +144,7 @@ def test_an_attempt_that_was_taken_over_is_ended_and_its_result_does_not_count(s
     pid = scene.pid_of(run)
     eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
     with scene.db.write() as c:
-        runs.put_back(c, Claim(run.id, run.attempt), "lost, says another")
+        runs.put_back(c, Claim(run.id, run.attempt), "lost, says another", scene.clock.now())
         other = servers.register(c, "other", "x", 1, scene.clock.now(), scene.clock.now() + LEASE)
         [again] = runs.claim(c, other, 1, scene.clock.now())
     assert again.attempt == run.attempt + 1

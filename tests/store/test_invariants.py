@@ -65,15 +65,15 @@ def test_what_an_older_attempt_says_changes_nothing(db: Database) -> None:
         start_set(c, make_agent(c))
         server = make_server(c)
         [old] = store_runs.claim(c, server, 1, NOON)
-        store_runs.put_back(c, old, "lost")
+        store_runs.put_back(c, old, "lost", NOON)
         [new] = store_runs.claim(c, server, 1, NOON)
         assert (old.run_id, old.attempt + 1) == (new.run_id, new.attempt)
         before = store_runs.get(c, new.run_id)
         assert not store_runs.begin(c, old, NOON)
         assert not store_runs.time_out(c, old, "too long", NOON)
         assert not store_runs.progress(c, old, Counters(data_count=9))
-        assert not store_runs.put_back(c, old, "again")
-        assert not store_runs.retry(c, old, "again", Counters(), None)
+        assert not store_runs.put_back(c, old, "again", NOON)
+        assert not store_runs.retry(c, old, "again", Counters(), None, NOON)
         assert not store_runs.finish(c, old, RunStatus.FAILURE, "no", Counters(), NOON)
         assert store_runs.get(c, new.run_id) == before
 
@@ -85,7 +85,7 @@ def test_a_new_attempt_is_not_asked_what_the_one_before_was(db: Database) -> Non
         [old] = store_runs.claim(c, server, 1, NOON)
         store_runs.time_out(c, old, "too long", NOON)
         store_runs.ask_kill(c, old.run_id)
-        store_runs.retry(c, old, "again", Counters(), None)
+        store_runs.retry(c, old, "again", Counters(), None, NOON)
         [new] = store_runs.claim(c, server, 1, NOON)
         run = store_runs.get(c, new.run_id)
     assert run is not None

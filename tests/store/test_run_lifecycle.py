@@ -126,7 +126,7 @@ class RunLives(RuleBasedStateMachine):
     @rule(data=st.data())
     def put_back(self, data: st.DataObject) -> None:
         with self.db.write() as c:
-            runs.put_back(c, data.draw(st.sampled_from(self.claims)), "never began")
+            runs.put_back(c, data.draw(st.sampled_from(self.claims)), "never began", NOON)
 
     @precondition(lambda self: self.every_run())
     @rule(data=st.data())

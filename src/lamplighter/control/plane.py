@@ -159,7 +159,7 @@ class ControlPlane:
                 verdict = Verdict(RunStatus.STOPPED, "stopped as asked, before its process began")
                 lifecycle.conclude(c, run, verdict, run.counters, self._clock.now())
             else:
-                runs.put_back(c, claim, message)
+                runs.put_back(c, claim, message, self._clock.now())
 
     def conclude(self, claim: Claim, conclusion: Conclusion) -> Concluded:
         with self._ending(claim) as (c, run):

@@ -113,6 +113,12 @@ def default_space(c: sa.Connection) -> int:
     return int(c.execute(sa.select(sa.func.min(spaces.c.id))).scalar_one())
 
 
+def spaces_of(c: sa.Connection, agent_ids: Collection[int]) -> dict[int, int]:
+    """The space that each of these agents is in, by the agent's id."""
+    query = sa.select(agents.c.id, agents.c.space_id).where(agents.c.id.in_(agent_ids))
+    return {row.id: row.space_id for row in c.execute(query)}
+
+
 def _last_status() -> sa.ScalarSelect[Any]:
     last = sa.select(runs.c.status).where(runs.c.agent_id == agents.c.id).order_by(runs.c.id.desc())
     return last.limit(1).correlate(agents).scalar_subquery()

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -198,6 +198,17 @@ def upsert(
     dialect = sqlite if c.dialect.name == "sqlite" else postgresql
     query = dialect.insert(table).values(dict(values))
     c.execute(query.on_conflict_do_update(index_elements=[key], set_=dict(change)))
+
+
+def upsert_all(c: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], change: str) -> None:
+    """Insert rows; of those whose primary key is there already, set the column ``change``."""
+    if rows:
+        dialect = sqlite if c.dialect.name == "sqlite" else postgresql
+        query = dialect.insert(table)
+        query = query.on_conflict_do_update(
+            index_elements=list(table.primary_key.columns), set_={change: query.excluded[change]}
+        )
+        c.execute(query, [dict(row) for row in rows])
 
 
 def _set_up_sqlite(connection: SqliteConnection, _record: object) -> None:

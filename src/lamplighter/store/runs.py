@@ -22,13 +22,11 @@ from lamplighter.model import (
     StopCause,
     sources_of,
 )
-from lamplighter.store import groups
-from lamplighter.store.database import locked
+from lamplighter.store import turns
 from lamplighter.store.schedules import settings_of
 from lamplighter.store.tables import FAILED, agents, parallel_sets, runs, servers
 
 _COUNTERS = tuple(f.name for f in fields(Counters))
-_QUEUING = sa.text(f"runs.status = {RunStatus.QUEUING.value}")
 _OPEN = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
 _FAILED = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in FAILED)})")
 _ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
@@ -41,27 +39,14 @@ def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[Claim]:
-    """Take up to ``limit`` queuing runs for a server: by priority, on-time ones before missed ones, by age.
+    """Take up to ``limit`` queuing runs for a server: by priority, then fair between spaces; see ``turns``.
 
-    It takes runs without a group and those of its own groups, and never one of another group.
+    It takes runs without a group and those of its own groups, and never one of another group; none while it drains.
     """
-    first = [
-        (-row.priority, row.is_catch_up, row.id)
-        for queue in _queues_of(c, server_id)
-        for row in c.execute(
-            locked(
-                sa.select(runs.c.priority, runs.c.is_catch_up, runs.c.id)
-                .where(_QUEUING, queue)
-                .order_by(runs.c.priority.desc(), runs.c.is_catch_up, runs.c.id)
-                .limit(limit),
-                of=runs,
-            )
-        )
-    ]
-    ids = [run_id for _, _, run_id in sorted(first)[:limit]]
+    ids = turns.next_runs(c, server_id, limit)
     query = (
         runs.update()
-        .where(runs.c.id.in_(ids), _QUEUING)
+        .where(runs.c.id.in_(ids), turns.QUEUING)
         .values(
             status=RunStatus.STARTING.value,
             attempt=runs.c.attempt + 1,
@@ -86,15 +71,9 @@ def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[C
 def anything_queues(c: sa.Connection, server_id: int) -> bool:
     """Whether a run waits that this server may take."""
     return any(
-        c.execute(sa.select(runs.c.id).where(_QUEUING, queue).limit(1)).first() is not None
-        for queue in _queues_of(c, server_id)
+        c.execute(sa.select(runs.c.id).where(queue).limit(1)).first() is not None
+        for queue in turns.queues_of(c, server_id)
     )
-
-
-def _queues_of(c: sa.Connection, server_id: int) -> list[sa.ColumnElement[bool]]:
-    """One condition for each queue that a server takes runs from: each has an index of its own, in order."""
-    own = [runs.c.server_group_id == group_id for group_id in groups.of_server(c, server_id)]
-    return [runs.c.server_group_id.is_(None), *own]
 
 
 def begin(c: sa.Connection, claim: Claim, now: datetime) -> bool:
@@ -159,6 +138,7 @@ def retry(
     message: str,
     counters: Counters,
     ready_at: datetime | None,
+    now: datetime,
     *,
     undelivered: bool = False,
     records_attempt: int | None = None,
@@ -172,6 +152,7 @@ def retry(
         claim.attempt,
         message=message,
         ready_at=ready_at,
+        queued_at=now if ready_at is None else runs.c.queued_at,
         retries=runs.c.retries + 1,
         undelivered=undelivered,
         records_attempt=claim.attempt if records_attempt is None else records_attempt,
@@ -179,9 +160,9 @@ def retry(
     )
 
 
-def put_back(c: sa.Connection, claim: Claim, message: str) -> bool:
+def put_back(c: sa.Connection, claim: Claim, message: str, now: datetime) -> bool:
     """The attempt's process never began: the run queues again, and that costs it no retry."""
-    return _move(c, claim.run_id, RunStatus.QUEUING, claim.attempt, message=message)
+    return _move(c, claim.run_id, RunStatus.QUEUING, claim.attempt, message=message, queued_at=now)
 
 
 def progress(c: sa.Connection, claim: Claim, counters: Counters) -> bool:
@@ -247,14 +228,13 @@ def cancel(c: sa.Connection, run_id: int, message: str, now: datetime) -> bool:
     return c.execute(query).rowcount == 1
 
 
-def restart(c: sa.Connection, run_id: int, *, hold: bool, message: str) -> bool:
-    """Put a failed run back, in place, with all its retries; ``hold`` lets it wait for its set."""
-    target = RunStatus.WAITING if hold else RunStatus.QUEUING
+def restart(c: sa.Connection, run_id: int, message: str) -> bool:
+    """Put a failed run back, in place, with all its retries; it waits until its set lets it begin."""
     query = (
         runs.update()
         .where(runs.c.id == run_id, runs.c.status == RunStatus.FAILURE.value)
         .values(
-            status=target.value,
+            status=RunStatus.WAITING.value,
             message=message,
             retries=0,
             stop_cause=None,
@@ -359,7 +339,6 @@ def _select() -> sa.Select[Any]:
         sa.select(
             runs,
             agents.c.name.label("agent_name"),
-            agents.c.space_id,
             servers.c.name.label("server_name"),
             parallel_sets.c.size,
             parallel_sets.c.agent_version,

@@ -124,7 +124,7 @@ def promote(c: sa.Connection, set_id: int, now: datetime) -> int:
         c.execute(
             runs.update()
             .where(runs.c.id.in_(ready), runs.c.status == RunStatus.WAITING.value)
-            .values(status=RunStatus.QUEUING.value, ready_at=None, message=None)
+            .values(status=RunStatus.QUEUING.value, queued_at=now, ready_at=None, message=None)
         )
     return len(ready)
 

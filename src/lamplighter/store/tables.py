@@ -342,6 +342,9 @@ servers = _table(
     sa.Column("concurrency", sa.Integer, nullable=False),
     sa.Column("started", Instant, nullable=False),
     sa.Column("lease_until", Instant, nullable=False),
+    # Since when it is to take nothing new; null while it takes runs. It stays so when its process starts anew.
+    sa.Column("draining_since", Instant),
+    sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),
 )
 
 runs = _table(
@@ -386,6 +389,10 @@ runs = _table(
     sa.Column("records_attempt", sa.Integer),
     # The proxy that the newest attempt began with: the next one takes another.
     sa.Column("proxy_id", sa.Integer),
+    # A copy of the agent's, which never changes: spaces take turns.
+    sa.Column("space_id", sa.Integer, nullable=False, server_default="0"),
+    # When it last began to queue; null when it never did.
+    sa.Column("queued_at", Instant),
     sa.UniqueConstraint("set_id", "sequence"),
     sa.CheckConstraint(
         f"status IN ({', '.join(str(s.value) for s in RunStatus if s is not RunStatus.INVALID)})",
@@ -411,6 +418,7 @@ sa.Index(
     "ix_runs_queue",
     runs.c.priority.desc(),
     runs.c.is_catch_up,
+    runs.c.space_id,
     runs.c.id,
     sqlite_where=_QUEUING,
     postgresql_where=_QUEUING,
@@ -421,9 +429,19 @@ sa.Index(
     runs.c.server_group_id,
     runs.c.priority.desc(),
     runs.c.is_catch_up,
+    runs.c.space_id,
     runs.c.id,
     sqlite_where=_QUEUING_FOR_GROUP,
     postgresql_where=_QUEUING_FOR_GROUP,
+)
+# How long each queue is, and since when its oldest run waits, without reading the runs.
+_IN_A_QUEUE = sa.text(f"status = {RunStatus.QUEUING.value}")
+sa.Index(
+    "ix_runs_queued_at",
+    runs.c.queued_at,
+    runs.c.server_group_id,
+    sqlite_where=_IN_A_QUEUE,
+    postgresql_where=_IN_A_QUEUE,
 )
 # What retention reads: the ended runs of an agent by the time of their end.
 _ENDED = sa.text("end_time IS NOT NULL")
@@ -448,7 +466,25 @@ sa.Index("ix_runs_open", runs.c.status, sqlite_where=_OPEN, postgresql_where=_OP
 _WAITING = sa.text(f"status = {RunStatus.WAITING.value} AND ready_at IS NOT NULL")
 sa.Index("ix_runs_retry", runs.c.ready_at, sqlite_where=_WAITING, postgresql_where=_WAITING)
 _ON_SERVER = sa.text(f"status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
-sa.Index("ix_runs_on_server", runs.c.server_id, sqlite_where=_ON_SERVER, postgresql_where=_ON_SERVER)
+sa.Index(
+    "ix_runs_on_server",
+    runs.c.server_id,
+    runs.c.space_id,
+    sqlite_where=_ON_SERVER,
+    postgresql_where=_ON_SERVER,
+)
+
+# When a server last took a run of a space: of spaces that have equally much going, the one that waited longer is
+# next. Only the server itself writes its rows.
+space_turns = _table(
+    "space_turns",
+    sa.Column(
+        "server_id", sa.ForeignKey("servers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    sa.Column("space_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("turn", sa.BigInteger, nullable=False),
+)
+space_turns.dialect_options["sqlite"]["autoincrement"] = False
 
 run_files = _table(
     "run_files",
