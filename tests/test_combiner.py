@@ -28,10 +28,10 @@ def test_a_set_that_cannot_be_merged_holds_up_no_other_and_leaves_nothing(
             sets.want_combining(c, set_id, clock.now())
         first_of_broken, first_of_good = runs.of_set(c, broken)[0], runs.of_set(c, good)[0]
         for run in runs.of_agent(c, agent, 10):
-            records = files.export_folder(run.id) / JSONL
+            records = files.attempt(run.id, run.attempt).export / JSONL
             records.parent.mkdir(parents=True)
             records.write_bytes(b'{"n": 1}\n')
-    unreadable = files.export_folder(first_of_broken.id) / JSONL
+    unreadable = files.attempt(first_of_broken.id, 0).export / JSONL
     unreadable.unlink()
     unreadable.mkdir()
 

@@ -49,6 +49,7 @@ def _combine(db: Database, files: Files, set_id: int, now: datetime) -> None:
         made = combining.make(files, first_run, wanted, section.formats)
         if section.destinations:  # which a part delivers, by its restart
             made = replace(made, delivery=NOT_DELIVERED)
+        files.hand_over([files.run_folder(first_run) / made.folder])
         merged = Merged(made, tuple(combining.listed(files, first_run, made, section.formats)))
     # What is not needed in the end: what was made, or when that counts, the one before.
     leftover = None if merged is None else merged.combination.folder

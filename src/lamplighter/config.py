@@ -70,7 +70,8 @@ class BrokerSettings:
 class WorkerSettings:
     """How a worker is set up: a server that carries out runs, and reaches the others over the broker only.
 
-    ``name`` is that of the server; None: the one that the data folder has.
+    ``name`` is that of the server; None: the one that the data folder has. ``files_url`` and ``files_endpoint`` are
+    as in ``Settings``.
     """
 
     data: Path
@@ -80,6 +81,8 @@ class WorkerSettings:
     groups: tuple[str, ...] = ()
     stop_grace: timedelta = timedelta(seconds=30)
     json_logs: bool = False
+    files_url: str | None = None
+    files_endpoint: str | None = None
 
     @classmethod
     def read(
@@ -107,6 +110,7 @@ class WorkerSettings:
             _group_names(groups),
             _stop_grace(environment),
             _wants_json_logs(environment),
+            *_file_store(environment),
         )
 
 
@@ -117,7 +121,9 @@ class Settings:
     ``public_url`` is where clients reach it, without a slash at the end; None: where they say that they do.
     ``vault_key`` is the file with the key of the vault; None: the one in the data folder. ``database_url`` is that
     of PostgreSQL; None: SQLite in the data folder. ``roles`` are the parts that this process is. Workers on other
-    machines are reached by ``broker``; None: there are none.
+    machines are reached by ``broker``; None: there are none. ``files_url``
+    is the address of the store in which all of them find the files, ``files_endpoint`` that of one that is not
+    Amazon's; None: the data folder.
     """
 
     data: Path
@@ -135,6 +141,8 @@ class Settings:
     database_url: str | None = field(default=None, repr=False)
     roles: tuple[str, ...] = ROLES
     broker: BrokerSettings | None = None
+    files_url: str | None = None
+    files_endpoint: str | None = None
 
     @classmethod
     def read(
@@ -152,6 +160,7 @@ class Settings:
         rate_limit = _number(environment, "LAMPLIGHTER_RATE_LIMIT", 100, "requests")
         key_file = environment.get("LAMPLIGHTER_VAULT_KEY_FILE")
         database_url = _database_url(environment.get("LAMPLIGHTER_DATABASE_URL") or None)
+        files_url, files_endpoint = _file_store(environment)
         return cls(
             data=data.absolute(),  # agents are told of files in it, and they run elsewhere
             host=host,
@@ -168,7 +177,24 @@ class Settings:
             database_url=database_url,
             roles=_roles(roles, database_url),
             broker=_broker(environment, database_url),
+            files_url=files_url,
+            files_endpoint=files_endpoint,
         )
+
+
+def _file_store(environment: Mapping[str, str]) -> tuple[str | None, str | None]:
+    url = environment.get("LAMPLIGHTER_FILES_URL") or None
+    endpoint = environment.get("LAMPLIGHTER_FILES_ENDPOINT") or None
+    if url is not None and not re.match(r"(s3|gs|az)://[^\s/]|file:///[^\s]", url):
+        wanted = (
+            "must be an address such as s3://bucket/folder, or file:///folder for one that all servers share"
+        )
+        raise InvalidInput.of("LAMPLIGHTER_FILES_URL", f"{wanted}, not {url!r}")
+    if endpoint is not None and not re.match(r"https?://[^\s/]", endpoint):
+        raise InvalidInput.of(
+            "LAMPLIGHTER_FILES_ENDPOINT", f"must begin with https:// or http://, not {endpoint!r}"
+        )
+    return url, endpoint
 
 
 def _stop_grace(environment: Mapping[str, str]) -> timedelta:

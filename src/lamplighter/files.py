@@ -8,30 +8,53 @@
         attempt-<n>/log.txt                   what the agent printed, and our own lines
         attempt-<n>/input.json, records.jsonl, report.json, exit.json, …
         attempt-<n>/work/                     where the agent runs; gone afterwards
-        export/                               what people download
+        attempt-<n>/export/                   the records, for people and destinations
+        combined-<random>/                    the same of a whole set, in the folder of its first run
 
-Bundles are written to a temporary name and renamed, so a bundle that exists is whole.
+Bundles are written to a temporary name and renamed, so a bundle that exists is whole. What one attempt writes, no
+other one does.
+
+In a fleet the folder of each server is only where it works: everything is found in a store that all of them reach,
+under the same names.
 """
 
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
 import threading
 import uuid
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import structlog
 
+from lamplighter.errors import Conflict, LamplighterError
+
+if TYPE_CHECKING:
+    from lamplighter.object_store import ObjectStore
+
 log = structlog.get_logger()
+
+PART_SIZE = 8 * 1024 * 1024
+_GROWING = ("log.txt", "records.jsonl")  # they are sent while they grow
+_STRIPES = 64
+_PLAIN = re.compile(r"[^A-Za-z0-9._-]")
+
+
+class FileStoreDamaged(LamplighterError):
+    """What is found in the store is not what was put there."""
+
+    code = "file_store_damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +92,11 @@ class AttemptFolder:
     def evidence(self) -> Path:
         """What explains a failure: the page that failed, and what was gathered afterwards."""
         return self.path / "evidence"
+
+    @property
+    def export(self) -> Path:
+        """The checked records, in each format that was asked for."""
+        return self.path / "export"
 
     @property
     def work(self) -> Path:
@@ -125,8 +153,10 @@ def open_plain(path: Path | str, *, dir_fd: int | None = None) -> BinaryIO | Non
 
 
 def size_of(file: BinaryIO) -> int:
-    """How many bytes an open file has."""
-    return os.fstat(file.fileno()).st_size
+    """How many bytes an open file has; it is read from its beginning afterwards."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
 
 
 def open_below(folder: Path, path: str) -> BinaryIO | None:
@@ -166,15 +196,34 @@ def plain_files(folder: Path) -> Iterator[Path]:
 
 
 class Files:
-    """The bytes of one installation, in a folder on this machine."""
+    """The bytes of one installation, in a folder on this machine and, when there is one, in the ``store``.
 
-    def __init__(self, data: Path) -> None:
+    Whatever needs the store may raise FileStoreUnavailable.
+    """
+
+    def __init__(self, data: Path, store: "ObjectStore | None" = None) -> None:
+        self.store = store
+        self._data = data
+        self._sending = [threading.Lock() for _ in range(_STRIPES)]
         self._bundles = data / "bundles"
         self._runs = data / "runs"
         self._trash = self._runs / "trash"
         self._emptying = threading.Lock()
         for folder in (self._bundles, self._runs, self._trash):
             folder.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def at(cls, data: Path, url: str | None, endpoint: str | None) -> "Files":
+        """Those in the folder, and in the store at ``url``; InvalidInput when there is none to be had."""
+        if url is None:
+            return cls(data)
+        if find_spec("obstore") is None:
+            raise Conflict(
+                "LAMPLIGHTER_FILES_URL needs a client of object stores: pip install 'lamplighter[s3]'"
+            )
+        from lamplighter.object_store import ObjectStore
+
+        return cls(data, ObjectStore(url, endpoint))
 
     def keep_bundle(self, files: Mapping[str, bytes]) -> str:
         """Keep the files of a version and return their content address."""
@@ -186,25 +235,42 @@ class Files:
             if not target.exists():
                 os.fsync(file.fileno())
                 temporary.replace(target)
+        if self.store is not None:
+            self.store.put_new(self._key(target), target)
         return address
+
+    def _bundle(self, address: str) -> Path:
+        """The file of a bundle, which is fetched when it is not here; FileNotFoundError when there is none."""
+        target = self._bundles / f"{address}.zip"
+        if self.store is None or target.exists():
+            return target
+        with _new_file(self._bundles) as (temporary, file):
+            if self.store.get(self._key(target), file):
+                file.seek(0)
+                found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO of the stubs has no readinto
+                if found != address:
+                    raise FileStoreDamaged(f"the bundle {address} in the store of files is damaged")
+                os.fsync(file.fileno())
+                temporary.replace(target)
+        return target
 
     def bundle_files(self, address: str) -> dict[str, bytes]:
         """The files of a bundle, path → content."""
-        with zipfile.ZipFile(self._bundles / f"{address}.zip") as archive:
+        with zipfile.ZipFile(self._bundle(address)) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
 
     def open_bundle(self, address: str) -> BinaryIO:
         """A bundle as it is kept: a zip."""
-        return (self._bundles / f"{address}.zip").open("rb")
+        return self._bundle(address).open("rb")
 
     def bundle_names(self, address: str) -> list[str]:
         """The paths of the files of a bundle."""
-        with zipfile.ZipFile(self._bundles / f"{address}.zip") as archive:
+        with zipfile.ZipFile(self._bundle(address)) as archive:
             return archive.namelist()
 
     def unpack(self, address: str, target: Path) -> None:
         """Write the files of a bundle into the folder ``target``, which is made."""
-        with zipfile.ZipFile(self._bundles / f"{address}.zip") as archive:
+        with zipfile.ZipFile(self._bundle(address)) as archive:
             for name in archive.namelist():
                 path = target / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -223,16 +289,136 @@ class Files:
         """The folder of an attempt; it need not exist."""
         return AttemptFolder(self.run_folder(run_id) / f"attempt-{attempt}")
 
-    def export_folder(self, run_id: int) -> Path:
-        """Where the exported files of a run are."""
-        return self.run_folder(run_id) / "export"
+    def folders_of(self, run_id: int) -> list[Path]:
+        """The folders of a run's attempts and of combined exports, here and in the store."""
+        folder = self.run_folder(run_id)
+        names = {path.name for path in folder.glob("*") if path.is_dir() and not path.is_symlink()}
+        if self.store is not None:
+            top = self._key(folder)
+            names |= {key.removeprefix(f"{top}/").partition("/")[0] for key in self.store.files_below(top)}
+        return [folder / name for name in sorted(names)]
+
+    def export_folder(self, run_id: int, attempt: int) -> Path:
+        """Where the exported files of an attempt are."""
+        own = self.attempt(run_id, attempt).export
+        # Before each attempt had its own, all attempts of a run had one.
+        common = self.run_folder(run_id) / "export"
+        return own if os.path.lexists(own) or not common.is_dir() else common
 
     def open_of_run(self, path: Path) -> BinaryIO | None:
         """Open a file below the folder of a run, to send it to people; None when there is no plain file there."""
-        return open_below(self._runs, str(path.relative_to(self._runs)))
+        file = open_below(self._runs, str(path.relative_to(self._runs)))
+        if file is None and self.store is not None:
+            return self.store.open(self._key(path))
+        return file
+
+    def copy_of_run(self, path: Path) -> BinaryIO | None:
+        """As ``open_of_run``, but a real file in any case; one of the store is copied for as long as it is open."""
+        file = self.open_of_run(path)
+        if file is None or _is_real(file):
+            return file
+        with file:
+            copy = tempfile.TemporaryFile(dir=self._data)  # noqa: SIM115 - whoever gets it closes it
+            shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        return cast(BinaryIO, copy)
+
+    # --- the store ---
+
+    def send_growth(self, path: Path) -> int:
+        """Keep what a growing file of a run has more than the store has of it; returns how many bytes."""
+        if self.store is None:
+            return 0
+        with self._turn_of(path):
+            file = open_below(self._runs, str(path.relative_to(self._runs)))
+            if file is None:
+                return 0
+            with file:
+                return self._send_rest(self.store, self._key(path), file)
+
+    def hand_over(self, folders: Iterable[Path]) -> None:
+        """Keep all that is in these folders of a run in the store, but for what the agent worked on."""
+        for folder in folders if self.store is not None else ():
+            for path in plain_files(folder):
+                if path.relative_to(folder).parts[0] != "work":
+                    self._send(path)
+
+    def _send(self, path: Path) -> None:
+        assert self.store is not None
+        key = self._key(path)
+        with self._turn_of(path):
+            if not (path.name in _GROWING and path.parent.name.startswith("attempt-")):
+                self.store.put(key, path)
+                return
+            file = open_below(self._runs, str(path.relative_to(self._runs)))
+            if file is None:
+                return
+            with file:
+                self._send_rest(self.store, key, file)
+
+    def _send_rest(self, store: "ObjectStore", key: str, file: BinaryIO) -> int:
+        parts = store.parts(key)
+        begin = parts[-1].end if parts else 0
+        size = size_of(file)
+        if size < begin:  # the agent has put another one in its place
+            store.remove(key)
+            begin = 0
+        file.seek(begin)
+        sent = 0
+        while begin + sent < size and (content := file.read(min(PART_SIZE, size - begin - sent))):
+            store.append(key, begin + sent, content)
+            sent += len(content)
+        return sent
+
+    def fetch(self, path: Path) -> None:
+        """Bring a file of a run here from the store, or all that is in a folder, unless it is here."""
+        if self.store is None:
+            return
+        for key in self.store.files_below(self._key(path)):
+            target = self._data / _path_of(key)
+            if os.path.lexists(target):
+                continue
+            found = self.store.open(key)
+            if found is None:
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with found, _new_file(target.parent) as (temporary, file):
+                shutil.copyfileobj(found, file)
+                temporary.replace(target)
+
+    def let_go(self, run_id: int) -> None:
+        """What is here of a run is needed here no longer, when there is a store that has it."""
+        if self.store is not None:
+            self._put_aside_here(self.run_folder(run_id))
+            self.empty_trash()
+
+    def let_go_of_all_but(self, kept: Collection[int]) -> None:
+        """As ``let_go`` for all runs but these: what the end of a process has left here."""
+        if self.store is None:
+            return
+        for folder in self._runs.glob("*/*"):
+            if folder.name.isdigit() and int(folder.name) not in kept:
+                self.let_go(int(folder.name))
+
+    def _key(self, path: Path) -> str:
+        return "/".join(_PLAIN.sub(_escaped, part) for part in path.relative_to(self._data).parts)
+
+    def _turn_of(self, path: Path) -> threading.Lock:
+        """One thread at a time sends a file."""
+        return self._sending[hash(path) % _STRIPES]
+
+    def _remove_from_store(self, path: Path) -> None:
+        if self.store is not None:
+            self.store.remove(self._key(path))
+
+    # --- removing ---
 
     def put_aside(self, folder: Path) -> None:
         """Take a folder out of the way, at once and whole; ``empty_trash`` removes it."""
+        self._remove_from_store(folder)
+        self._put_aside_here(folder)
+
+    def _put_aside_here(self, folder: Path) -> None:
         if folder.is_dir() and not folder.is_symlink():
             folder.chmod(0o700)  # one that an agent has made read-only cannot be moved
         if os.path.lexists(folder):
@@ -242,6 +428,8 @@ class Files:
         """Take the files of a run out of the way, all or all but its attempts' inputs."""
         folder = self.run_folder(run_id)
         inputs: dict[str, bytes] = {}
+        for part in self.folders_of(run_id) if keep_input else ():
+            self.fetch(part / "input.json")
         for path in folder.glob("attempt-*/input.json"):
             file = self.open_of_run(path)
             if file is not None:
@@ -251,10 +439,12 @@ class Files:
         for attempt, content in inputs.items() if keep_input else ():
             (folder / attempt).mkdir(parents=True)
             (folder / attempt / "input.json").write_bytes(content)
+            self.hand_over([folder / attempt])
 
     def put_parts_aside(self, parts: Iterable[Path]) -> None:
         """Take some files and folders of a run out of the way; those that are not there are passed over."""
         for part in parts:
+            self._remove_from_store(part)
             if part.is_dir() and not part.is_symlink():
                 part.chmod(0o700)  # a folder that an agent has made read-only cannot be moved
             with suppress(FileNotFoundError):
@@ -275,6 +465,23 @@ class Files:
                     log.warning("what was put aside cannot be removed yet", path=str(path), exc_info=problem)
         finally:
             self._emptying.release()
+
+
+def _is_real(file: BinaryIO) -> bool:
+    try:
+        file.fileno()
+    except OSError:  # of the store
+        return False
+    return True
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"={byte:02X}" for byte in os.fsencode(found[0]))
+
+
+def _path_of(key: str) -> Path:
+    plain = re.sub(rb"=(..)", lambda found: bytes([int(found[1], 16)]), key.encode())
+    return Path(os.fsdecode(plain))
 
 
 def content_hash(files: Mapping[str, bytes]) -> str:

@@ -22,6 +22,7 @@ from lamplighter.combiner import combine_once
 from lamplighter.config import Settings
 from lamplighter.control.plane import ControlPlane
 from lamplighter.dispatch.pool import Pool
+from lamplighter.dispatch.sender import Sender
 from lamplighter.engine import Engine
 from lamplighter.errors import Conflict
 from lamplighter.files import Files, write_whole
@@ -116,7 +117,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     # All processes on one database go by its clock, whatever the clocks of their machines say.
     shared_clock = None if db.is_sqlite or clock else SharedClock(db.time)
     clock = clock or shared_clock or SystemClock()
-    files = Files(settings.data)
+    files = Files.at(settings.data, settings.files_url, settings.files_endpoint)
     files.empty_trash()
     secret = _secret(settings.data)
     oidc = settings.oidc
@@ -153,10 +154,13 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
             Loop("combiner", clock, partial(combine_once, db, files)),
         ]
     if "runner" in settings.roles:
+        pool = Pool(shop, settings.concurrency, settings.groups)
         loops.all += [
-            Pool(shop, settings.concurrency, settings.groups),
+            pool,
             Loop("environments", clock, partial(unused_environments.remove_once, shop)),
         ]
+        if files.store is not None:
+            loops.all.append(Sender(files, clock, pool.claims))
     if shared_clock is not None:
         loops.all.append(Loop("clock", clock, partial(_set_clock, shared_clock)))
     if fleet is not None:

@@ -142,16 +142,21 @@ class Pruner:
         if folder.is_symlink():  # an agent has put it there: what it leads to is not ours
             self._files.put_aside(folder)
             return
-        attempts = [path for path in folder.glob("attempt-*") if path.is_dir() and not path.is_symlink()]
+        folders = self._files.folders_of(run_id)
+        attempts = [path for path in folders if path.name.startswith("attempt-")]
         if what is What.FILES:
-            made = [part for path in attempts for part in (path / "files", path / "records.jsonl")]
-            self._files.put_parts_aside([folder / "export", *folder.glob("combined-*"), *made])
+            made = [path / name for path in attempts for name in ("files", "records.jsonl", "export")]
+            combined = [path for path in folders if path.name.startswith("combined-")]
+            self._files.put_parts_aside([folder / "export", *combined, *made])
             return
         self._files.put_parts_aside(
             path / name for path in attempts for name in ("log.txt", "snapshots", "evidence")
         )
         for path in attempts:
+            path.mkdir(parents=True, exist_ok=True)  # it may be in the store only
             AttemptFolder(path).say(now, "the log was removed: it is kept no longer (retention)")
+            self._files.send_growth(path / "log.txt")
+        self._files.let_go(run_id)
 
 
 def _cut(

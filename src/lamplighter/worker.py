@@ -22,6 +22,7 @@ from lamplighter.config import WorkerSettings
 from lamplighter.control.desk import TIME
 from lamplighter.control.remote import remote_control
 from lamplighter.dispatch.pool import Pool
+from lamplighter.dispatch.sender import Sender
 from lamplighter.errors import Conflict, Unavailable
 from lamplighter.files import Files
 from lamplighter.loop import Loop
@@ -86,6 +87,8 @@ class _Worker:
             Loop("environments", clock, partial(unused_environments.remove_once, shop)),
             Loop("clock", clock, partial(_set_clock, clock)),
         ]
+        if shop.files.store is not None:
+            loops.append(Sender(shop.files, clock, pool.claims))
         threads = [threading.Thread(target=loop.run, name=loop.name) for loop in loops]
         for thread in threads:
             thread.start()
@@ -107,7 +110,7 @@ class _Worker:
         data = self._settings.data
         return Workshop(
             remote_control(self._bus, self._name),
-            Files(data),
+            Files.at(data, self._settings.files_url, self._settings.files_endpoint),
             clock,
             self._settings.stop_grace,
             Environments(data / "environments"),

@@ -156,7 +156,7 @@ def test_the_data_folder_is_for_the_servers_eyes_only(server: RunningServer) -> 
     assert (server.data / "secret.key").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("place", ["../../export/.records.jsonl.part", "../delivered.json", "../report.json"])
+@pytest.mark.parametrize("place", ["../export/.records.jsonl.part", "../delivered.json", "../report.json"])
 def test_a_pipe_where_the_server_writes_keeps_nobody_waiting(
     server: RunningServer, tmp_path: Path, place: str
 ) -> None:

@@ -58,8 +58,8 @@ TRICKS = {
     "the report": "(attempt / 'report.json').symlink_to(T / 'report.json')",
     "the files": "files.rename(attempt / 'old')\nfiles.symlink_to(T / 'files')",
     "the evidence": "(attempt / 'evidence').rmdir()\n(attempt / 'evidence').symlink_to(T / 'evidence')",
-    "the export": "(run / 'export').symlink_to(T / 'export')",
-    "a file in place of the export": "(run / 'export').write_text('')",
+    "the export": "(attempt / 'export').rmdir()\n(attempt / 'export').symlink_to(T / 'export')",
+    "a file in place of the export": "(attempt / 'export').rmdir()\n(attempt / 'export').write_text('')",
     "the attempt": "attempt.rename(run / 'old')\nattempt.symlink_to(T)",
     "the run": "run.rename(str(run) + '-old')\nrun.symlink_to(T)",
 }

@@ -1,12 +1,8 @@
 """What the tests of exports share: deliveries made of records, and real places to deliver to."""
 
 import json
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +13,6 @@ from lamplighter.export.delivery import Delivery, deliver
 from lamplighter.export.parcel import Limits
 from lamplighter.export.records import JSONL, check_records, write_formats
 from lamplighter.manifest.destination import DestinationSection
-from running_server import eventually, free_port
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BOOKS: list[dict[str, Any]] = [
@@ -122,63 +117,3 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-class Bucket:
-    """A bucket of a real S3 server in a process of its own."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.options = {
-            "endpoint": url,
-            "region": "us-east-1",
-            "access_key": "user",
-            "secret_key": "not-told",
-        }
-
-    @property
-    def _client(self) -> Any:
-        import boto3
-
-        return boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            region_name="us-east-1",
-            aws_access_key_id="user",
-            aws_secret_access_key="not-told",
-        )
-
-    def make(self, name: str) -> None:
-        """Make the bucket ``name``."""
-        self._client.create_bucket(Bucket=name)
-
-    def names(self, bucket: str) -> list[str]:
-        """The names of the objects in a bucket."""
-        return [one["Key"] for one in self._client.list_objects_v2(Bucket=bucket).get("Contents", [])]
-
-    def content(self, bucket: str, name: str) -> bytes:
-        """The content of an object."""
-        content: bytes = self._client.get_object(Bucket=bucket, Key=name)["Body"].read()
-        return content
-
-
-@contextmanager
-def s3_server() -> Iterator[Bucket]:
-    """A real S3 server."""
-    port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        eventually(lambda: _listens(port))
-        yield Bucket(f"http://127.0.0.1:{port}")
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as caller:
-        return caller.connect_ex(("127.0.0.1", port)) == 0

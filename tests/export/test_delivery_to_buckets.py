@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from export_places import BOOKS, Bucket, Receiver, Told, a_delivery, s3_server, to
+from export_places import BOOKS, Receiver, Told, a_delivery, to
 
 from lamplighter.export.delivery import DeliveryFailed
 from lamplighter.export.parcel import Limits
+from real_s3 import Bucket, s3_server
 from running_server import free_port
 
 

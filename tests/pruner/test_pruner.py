@@ -80,10 +80,10 @@ class House:
             folder.records.write_text('{"n": 1}\n')
             folder.input.write_text("{}")
             folder.say(NOON, "starts")
-        self.files.export_folder(run_id).mkdir()
-        (self.files.export_folder(run_id) / "records.jsonl").write_text('{"n": 1}\n')
+            folder.export.mkdir()
+            (folder.export / "records.jsonl").write_text('{"n": 1}\n')
         listed = [
-            ("records.jsonl", "Export", 9, "export/records.jsonl"),
+            ("records.jsonl", "Export", 9, "attempt-2/export/records.jsonl"),
             ("log.txt", "Log", 9, "attempt-2/log.txt"),
             ("snapshots/1.html", "Snapshot", 4, "attempt-2/snapshots/1.html"),
             ("evidence/evidence.json", "Evidence", 4, "attempt-2/evidence/evidence.json"),
@@ -133,7 +133,7 @@ def test_the_newest_runs_are_kept_and_the_others_go_whole(house: House) -> None:
     for run_id in made[:3]:
         assert not house.files.run_folder(run_id).exists()
         assert house.listed(run_id) == []
-    assert "export/records.jsonl" in house.there(made[3])
+    assert "attempt-2/export/records.jsonl" in house.there(made[3])
     assert house.prune() == 0
 
 
@@ -173,7 +173,11 @@ def test_logs_can_go_while_records_and_files_stay(house: House) -> None:
     assert house.prune() == 1
     assert house.there(young) == before
     assert house.listed(old) == ["records.jsonl", "a.bin"]
-    assert {"export/records.jsonl", "attempt-1/files/a.bin", "attempt-2/records.jsonl"} <= house.there(old)
+    assert {
+        "attempt-2/export/records.jsonl",
+        "attempt-1/files/a.bin",
+        "attempt-2/records.jsonl",
+    } <= house.there(old)
     assert not any("snapshots" in path or "evidence" in path for path in house.there(old))
     for number in (1, 2):
         text = house.files.attempt(old, number).log.read_text()

@@ -75,7 +75,7 @@ class Pool(Loop):
         with self._contact():
             self._shop.control.register(self._incarnation, self._concurrency, self._groups)
         self._is_registered, self._lease_renewed = True, now
-        self._resume_left_behind()
+        self._resume_left_behind(is_first=True)
         return self.going
 
     def leave(self) -> None:
@@ -135,10 +135,12 @@ class Pool(Loop):
         if self._shop.switch is not None:
             self._shop.switch.hold_off(moment, silence)
 
-    def _resume_left_behind(self) -> None:
+    def _resume_left_behind(self, *, is_first: bool = False) -> None:
         """Take up runs of this server that no thread carries out: its former process began them, or it failed."""
         going = self._claims()  # before it is asked what is held: what ends in between is not held any more
         held = self._shop.control.held()
+        if is_first:
+            self._shop.files.let_go_of_all_but({run.id for run in held})
         left = {claim: run for run in held if (claim := Claim(run.id, run.attempt)) not in going}
         self._resumes = {claim: self._resumes.get(claim, 0) + 1 for claim in left}
         for claim, run in left.items():
@@ -201,6 +203,10 @@ class Pool(Loop):
                 if execution.was_away:
                     self._resumes.pop(execution.claim, None)
             self.wake()
+
+    def claims(self) -> list[Claim]:
+        """The claims that are being carried out."""
+        return list(self._claims())
 
     def _claims(self) -> dict[Claim, Execution]:
         with self._lock:

@@ -42,6 +42,7 @@ class Attempt:
         self.nudge = threading.Event()
         self.manifest = Manifest.model_validate({"agent": {"run": ["unknown"]}})
         self.bundle = ""
+        self.records_attempt = run.attempt  # the one that extracted what this one delivers
         self.input_json = "null"
         self.is_loaded = False
         self.installation = ""

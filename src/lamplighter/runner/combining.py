@@ -28,7 +28,9 @@ def make(files: Files, first_run: int, wanted: Combination, formats: Sequence[st
 
 
 def _merge_into(target: Path, files: Files, wanted: Combination, formats: Sequence[str]) -> Combination:
-    parts = [files.export_folder(run_id) / JSONL for _, run_id, _ in wanted.merged]
+    parts = [files.export_folder(run_id, attempt) / JSONL for _, run_id, attempt in wanted.merged]
+    for part in parts:
+        files.fetch(part)
     gone = tuple(
         sequence for (sequence, _, _), part in zip(wanted.merged, parts, strict=True) if not part.exists()
     )

@@ -25,6 +25,7 @@ def conclude(attempt: Attempt, result: Result) -> Result:
     for folder in ending.leftovers:
         files.put_aside(folder)
     files.empty_trash()
+    files.let_go(attempt.run.id)
     return ending.result
 
 
@@ -54,10 +55,19 @@ class _Ending:
             self._merged,
             self._leaves_merging,
         )
+        self._hand_over()
         answer = self._attempt.shop.control.conclude(self._attempt.claim, conclusion)
         if answer.leftover is not None:
             self.leftovers.append(self._of_first_run / answer.leftover)
         return answer
+
+    def _hand_over(self) -> None:
+        """Whoever hears of the end can have the files."""
+        attempt = self._attempt
+        folders = {attempt.folder.path, export_folder(attempt)}
+        if self._merged is not None:
+            folders.add(self._of_first_run / self._merged.combination.folder)
+        attempt.shop.files.hand_over(sorted(folders))
 
     def make(self, wanted: Concluded) -> None:
         """Make the combined export of the set, and deliver it when no part is missing."""
@@ -98,6 +108,8 @@ def _list_files(attempt: Attempt, result: Result) -> list[FileRow]:
         rows.extend((export_folder(attempt) / name, name, "Export") for name in names)
     rows.append((attempt.folder.log, "log.txt", "Log"))
     earlier = range(run.attempt - 1, 0, -1)
+    for number in earlier:
+        files.fetch(files.attempt(run.id, number).log)
     rows.extend((files.attempt(run.id, n).log, f"log-attempt-{n}.txt", "Log") for n in earlier)
     records = files.attempt(run.id, result.verdict.records_attempt or run.attempt)
     for folder, prefix, kind in (

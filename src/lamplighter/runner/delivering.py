@@ -56,8 +56,8 @@ def delivered(attempt: Attempt, result: Result, combined: Combination | None = N
 def undelivered(attempt: Attempt, result: Result, problem: str) -> Result:
     """The failure of an attempt that extracted everything; what is needed to deliver it later is kept."""
     verdict = result.verdict
-    kept = {
-        "attempt": verdict.records_attempt or attempt.run.attempt,
+    kept: dict[str, Any] = {
+        "attempt": attempt.records_attempt,
         "status": verdict.status.value,
         "message": verdict.message,
         "warnings": verdict.warnings,
@@ -68,13 +68,25 @@ def undelivered(attempt: Attempt, result: Result, problem: str) -> Result:
     end = "the records are kept" if is_stopped else "the records are kept, and a restart only delivers them"
     message = f"{problem}; {end}"
     attempt.say(message)
-    failure = Verdict(RunStatus.FAILURE, message, undelivered=True, records_attempt=verdict.records_attempt)
+    failure = Verdict(RunStatus.FAILURE, message, undelivered=True, records_attempt=kept["attempt"])
     return replace(result, verdict=failure)
 
 
 def can_deliver_again(attempt: Attempt) -> bool:
-    """Whether all that is left to do for the run is to deliver what an earlier attempt extracted."""
-    return attempt.run.undelivered and _marker(attempt).exists() and (export_folder(attempt) / JSONL).exists()
+    """Whether all that is left to do for the run is to deliver what an earlier attempt extracted.
+
+    From then on the records of this attempt are those.
+    """
+    run, files = attempt.run, attempt.shop.files
+    if not run.undelivered:
+        return False
+    number = run.records_attempt or run.attempt - 1
+    files.fetch(files.attempt(run.id, number).path)
+    folder = files.export_folder(run.id, number)
+    if not (folder / _UNDELIVERED).exists() or not (folder / JSONL).exists():
+        return False
+    attempt.records_attempt = number
+    return True
 
 
 def kept_result(attempt: Attempt) -> Result:
@@ -92,12 +104,12 @@ def kept_result(attempt: Attempt) -> Result:
 
 def forget_undelivered(attempt: Attempt) -> None:
     """What was kept for a later delivery is not needed any more, or does not count."""
-    _marker(attempt).unlink(missing_ok=True)
+    attempt.shop.files.put_parts_aside([_marker(attempt)])
 
 
 def export_folder(attempt: Attempt) -> Path:
-    """Where the exported files of the run are."""
-    return attempt.shop.files.export_folder(attempt.run.id)
+    """Where the records are that the attempt delivers."""
+    return attempt.shop.files.export_folder(attempt.run.id, attempt.records_attempt)
 
 
 def _marker(attempt: Attempt) -> Path:

@@ -101,6 +101,8 @@ class Execution:
         self._forget_secrets()
         self._attempt.say(problem)
         shutil.rmtree(self._folder.work, ignore_errors=True)
+        with suppress(Unavailable):  # what was sent while it went is there
+            self._shop.files.hand_over([self._folder.path])
         self._shop.control.give_up(self.claim, problem)
 
     def give_up_for_good(self) -> None:

@@ -43,9 +43,11 @@ def prepare(attempt: Attempt, is_wanted: Callable[[], bool]) -> Command:
     folder, shop = attempt.folder, attempt.shop
     # Left by another life of this data folder, when an older database was put back.
     shop.files.put_aside(folder.path)
-    # What an earlier attempt extracted is not what this one does.
-    shop.files.put_aside(shop.files.export_folder(attempt.run.id))
-    folder.files.mkdir(parents=True)
+    # What earlier attempts extracted is not what this one does.
+    for number in range(1, attempt.run.attempt):
+        shop.files.put_aside(shop.files.export_folder(attempt.run.id, number))
+    folder.export.mkdir(parents=True)
+    folder.files.mkdir()
     folder.evidence.mkdir()
     shop.files.unpack(attempt.bundle, folder.work)
     _write_input(attempt)

@@ -265,19 +265,14 @@ class Runs:
 
         The first run of a parallel set with one export has that of the whole set.
         """
-        exported = self._files.export_folder(run.id) / JSONL
+        exported = self._files.export_folder(run.id, run.records_attempt or run.attempt) / JSONL
         made = Combination.from_text(run.combined)
         if made is not None:
             exported = self._files.run_folder(run.id) / made.folder / JSONL
-        going = not run.status.is_terminal or not exported.exists()
-        path = self._files.attempt(run.id, run.attempt).records if going else exported
-        return islice(self._records_in(path, skip), limit)
-
-    def _records_in(self, path: Path, skip: int) -> Iterator[dict[str, Any]]:
-        file = self._files.open_of_run(path)
-        if file is not None:
-            with file:
-                yield from records_in(file, skip=skip)
+        file = self._files.open_of_run(exported) if run.status.is_terminal else None
+        if file is None:
+            file = self._files.open_of_run(self._files.attempt(run.id, run.attempt).records)
+        return islice(_records_in(file, skip), limit)
 
     def files(self, actor: Actor, agent_id: int, run_id: int) -> list[RunFile]:
         """The files that a run left."""
@@ -309,10 +304,16 @@ class Runs:
         if file is None or run is None:
             raise NotFound("the file has been removed")
         mask = self.mask(run) if file.file_type in _MASKED_TYPES else Mask()
-        opened = self._files.open_of_run(self._files.run_folder(run.id) / file.path)
+        opened = self._files.copy_of_run(self._files.run_folder(run.id) / file.path)
         if opened is None:
             raise NotFound("the file has been removed")
         return Download(opened, Path(file.name).name, mask)
+
+
+def _records_in(file: BinaryIO | None, skip: int) -> Iterator[dict[str, Any]]:
+    if file is not None:
+        with file:
+            yield from records_in(file, skip=skip)
 
 
 def _run_of(c: sa.Connection, actor: Actor, agent_id: int, run_id: int, need: Role = Role.VIEWER) -> Run:
