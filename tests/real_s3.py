@@ -23,6 +23,16 @@ class Bucket:
         }
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to use it."""
+        return {
+            "LAMPLIGHTER_FILES_ENDPOINT": self.url,
+            "AWS_ACCESS_KEY_ID": "user",
+            "AWS_SECRET_ACCESS_KEY": "not-told",
+            "AWS_REGION": "us-east-1",
+        }
+
+    @property
     def _client(self) -> Any:
         import boto3
 

@@ -25,9 +25,7 @@ def bucket() -> Iterator[Bucket]:
 
 
 @pytest.fixture(params=["s3", "folder"])
-def server(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MakeFiles]:
+def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeFiles:
     """Makes the files of a server by its name; all of them share a store."""
     address, endpoint = f"file://{tmp_path}/shared", None
     if request.param == "s3":

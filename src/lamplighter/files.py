@@ -20,6 +20,7 @@ under the same names.
 
 import errno
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -34,7 +35,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import structlog
 
@@ -315,13 +316,23 @@ class Files:
     def copy_of_run(self, path: Path) -> BinaryIO | None:
         """As ``open_of_run``, but a real file in any case; one of the store is copied for as long as it is open."""
         file = self.open_of_run(path)
-        if file is None or _is_real(file):
+        if file is None or is_real(file):
             return file
         with file:
             copy = tempfile.TemporaryFile(dir=self._data)  # noqa: SIM115 - whoever gets it closes it
             shutil.copyfileobj(file, copy)
         copy.seek(0)
         return cast(BinaryIO, copy)
+
+    def log_here(self, run_id: int, attempt: int, begin: int, most: int) -> bytes:
+        """Bytes of an attempt's log as far as it is on this machine; none when it is not."""
+        path = self.attempt(run_id, attempt).log
+        file = open_below(self._runs, str(path.relative_to(self._runs)))
+        if file is None:
+            return b""
+        with file:
+            file.seek(begin)
+            return file.read(most)
 
     # --- the store ---
 
@@ -467,7 +478,52 @@ class Files:
             self._emptying.release()
 
 
-def _is_real(file: BinaryIO) -> bool:
+class _Continued(io.RawIOBase):
+    """A file, and behind its first ``size`` bytes others."""
+
+    def __init__(self, file: BinaryIO | None, size: int, rest: bytes) -> None:
+        super().__init__()
+        self._file, self._size, self._rest = file, size, rest
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size + len(self._rest)}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._size - self._place
+        if left > 0 and self._file is not None:
+            self._file.seek(self._place)
+            content = self._file.read(min(left, len(buffer)))
+        else:
+            content = self._rest[-left : len(buffer) - left]
+        buffer[: len(content)] = content
+        self._place += len(content)
+        return len(content)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+
+def continued(file: BinaryIO | None, size: int, rest: bytes) -> BinaryIO:
+    """The first ``size`` bytes of a file and then the ``rest``, as one file; closing it closes the file."""
+    return cast(BinaryIO, io.BufferedReader(_Continued(file, size, rest)))
+
+
+def is_real(file: BinaryIO) -> bool:
+    """Whether it is a file of this machine, and not one of the store."""
     try:
         file.fileno()
     except OSError:  # of the store

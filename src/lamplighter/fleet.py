@@ -11,6 +11,8 @@ from lamplighter.clock import Clock
 from lamplighter.config import BrokerSettings
 from lamplighter.control.desk import Desk
 from lamplighter.control.face import Control
+from lamplighter.control.tails import Tails, serve_tails
+from lamplighter.files import Files
 from lamplighter.loop import Loop
 from lamplighter.planner import LEASE
 from lamplighter.relay import Relay
@@ -32,10 +34,15 @@ class Fleet:
             ca=broker.ca,
             changed=self._changed,
         )
+        self.tails = Tails(self.bus)
         self._stream = RunStream(self.bus)
         self._relay = Relay(db, clock, self.bus)
         self._desk = Desk(self.bus, clock, control_of, db.time)
         self.loops: list[Loop] = [self._relay, self._desk, self._desk.pulse]
+
+    def serve_tails(self, server_name: str, files: Files) -> None:
+        """Answer, as the server of this name, what others want to see of the logs of its runs."""
+        serve_tails(self.bus, server_name, files)
 
     def start(self) -> None:
         """Connect, and stay connected; InvalidInput when a file of the settings is not what it should be."""

@@ -161,6 +161,8 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         ]
         if files.store is not None:
             loops.all.append(Sender(files, clock, pool.claims))
+        if fleet is not None:
+            fleet.serve_tails(startup.server_name(settings.data), files)
     if shared_clock is not None:
         loops.all.append(Loop("clock", clock, partial(_set_clock, shared_clock)))
     if fleet is not None:
@@ -168,7 +170,8 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     elif not db.is_sqlite and "scheduler" in settings.roles:
         loops.all.append(Loop("outbox", clock, partial(_clear_outbox, db)))
     signer = Signer(secret)
-    runs = Runs(db, clock, files, vault, signer, on_runs_ready)
+    tail = None if fleet is None else fleet.tails.ask
+    runs = Runs(db, clock, files, vault, signer, on_runs_ready, tail)
     evidence = FailureEvidence(runs, files)
     services = Services(
         agents=Agents(db, clock, files),

@@ -21,6 +21,7 @@ from lamplighter.clock import SharedClock, SystemClock
 from lamplighter.config import WorkerSettings
 from lamplighter.control.desk import TIME
 from lamplighter.control.remote import remote_control
+from lamplighter.control.tails import serve_tails
 from lamplighter.dispatch.pool import Pool
 from lamplighter.dispatch.sender import Sender
 from lamplighter.errors import Conflict, Unavailable
@@ -82,6 +83,7 @@ class _Worker:
         puller = Puller(self._bus, [None, *self._settings.groups], pool.wake)
         pool.hear(puller)
         self._bus.subscribe(subjects.worker(self._name, "look"), lambda _subject, _payload: pool.look())
+        serve_tails(self._bus, self._name, shop.files)
         loops = [
             pool,
             Loop("environments", clock, partial(unused_environments.remove_once, shop)),

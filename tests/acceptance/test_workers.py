@@ -1,13 +1,15 @@
 """Real workers that reach a real installation only over a real broker."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from real_nats import RealNats
 from real_postgresql import Databases
+from real_s3 import s3_server
 from running_server import RunningServer, eventually
 from running_worker import RunningWorker
 
@@ -16,19 +18,24 @@ WAITS = "import time\nprint('waits', flush=True)\ntime.sleep(600)\n"
 GOES_ON = """
 import pathlib, time, os
 print("waits", flush=True)
-while not pathlib.Path(os.environ["LAMPLIGHTER_FILES"], "..", "..", "..", "..", "..", "finish").exists():
+data = pathlib.Path(os.environ["LAMPLIGHTER_FILES"]).parents[4]
+while not (data / "finish").exists():
     time.sleep(0.1)
+    if (data / "say").exists():
+        print((data / "say").read_text(), flush=True)
+        (data / "say").unlink()
+pathlib.Path(os.environ["LAMPLIGHTER_FILES"], "page.html").write_text("<p>")
 open(os.environ["LAMPLIGHTER_RECORDS"], "a").write('{"a": 1}\\n')
 """
 
 
 class Fleet:
-    """A broker and a server with API and scheduler; workers are added by the tests."""
+    """A broker, a store and a server with API and scheduler; workers are added by the tests."""
 
-    def __init__(self, stack: ExitStack, folder: Path, address: str) -> None:
+    def __init__(self, stack: ExitStack, folder: Path, address: str, store: Mapping[str, str]) -> None:
         self.folder = folder
         self.broker = stack.enter_context(RealNats(folder / "nats"))
-        self.environment = {"LAMPLIGHTER_NATS_URL": self.broker.url}
+        self.environment = {"LAMPLIGHTER_NATS_URL": self.broker.url, **store}
         self.server = RunningServer(
             folder / "data", environment={**self.environment, "LAMPLIGHTER_DATABASE_URL": address}
         )
@@ -38,15 +45,20 @@ class Fleet:
 
     def worker(self, name: str, *groups: str) -> RunningWorker:
         """Start a worker."""
-        made = RunningWorker(self.folder / "data", name, environment=self.environment, groups=groups)
+        made = RunningWorker(self.folder / name, name, environment=self.environment, groups=groups)
         return self._stack.enter_context(made)
 
 
-@pytest.fixture
-def fleet(postgresql: Databases, tmp_path: Path) -> Iterator[Fleet]:
+@pytest.fixture(params=["folder", "s3"])
+def fleet(request: pytest.FixtureRequest, postgresql: Databases, tmp_path: Path) -> Iterator[Fleet]:
     address = postgresql.make("template1")
     with ExitStack() as stack:
-        yield Fleet(stack, tmp_path, address)
+        store = {"LAMPLIGHTER_FILES_URL": f"file://{tmp_path}/store"}
+        if request.param == "s3":
+            bucket = stack.enter_context(s3_server())
+            bucket.make("files")
+            store = {"LAMPLIGHTER_FILES_URL": "s3://files/here", **bucket.environment}
+        yield Fleet(stack, tmp_path, address, store)
     postgresql.drop(address)
 
 
@@ -81,7 +93,33 @@ def test_a_worker_that_is_started_again_adopts_its_runs(fleet: Fleet) -> None:
     worker.stop()
     worker.start()
 
-    (fleet.folder / "data" / "finish").touch()
+    (worker.data / "finish").touch()
 
     ended = fleet.server.ended(agent, run["id"])
     assert (ended["status"], ended["dataCount"]) == (9, 1)
+
+
+def _is_said(fleet: Fleet, agent: int, run: int, line: str) -> bool:
+    return line in fleet.server.log(agent, run)
+
+
+def test_what_a_worker_writes_is_seen_at_once_and_found_when_it_is_gone(fleet: Fleet) -> None:
+    worker = fleet.worker("w1")
+    agent = fleet.server.agent("a", GOES_ON)
+    run = fleet.server.call("POST", f"/agent/{agent}/start", {}, expect=202)
+    said = ["waits", *(f"line {number}" for number in range(5))]
+    for line in said[1:]:
+        (worker.data / "say.new").write_text(line)
+        (worker.data / "say.new").rename(worker.data / "say")
+        eventually(partial(_is_said, fleet, agent, run["id"], line))
+    (worker.data / "finish").touch()
+    fleet.server.ended(agent, run["id"])
+    worker.stop()
+
+    assert list((worker.data / "runs").glob("*/*")) == [], "nothing stays behind on the worker"
+    text = fleet.server.log(agent, run["id"])
+    assert [line for line in text.splitlines() if line in said] == said
+    files = fleet.server.call("GET", f"/agent/{agent}/run/{run['id']}/files")
+    [page] = [file for file in files if file["name"] == "page.html"]
+    path = f"/agent/{agent}/run/{run['id']}/file/{page['id']}/download"
+    assert fleet.server.http.get(path, follow_redirects=True).text == "<p>"

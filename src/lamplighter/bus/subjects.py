@@ -5,10 +5,9 @@
     run.<group>                     announcements of runs that are ready, in the stream RUNS
     control.<worker>.<method>       what a worker asks of the control plane
     worker.<worker>.<what>          what the control plane tells or asks a worker
-    log.<worker>.<run>              lines of a run as they come
     _INBOX.<name>.>                 answers to whoever asked
 
-The broker lets a worker publish only with its own token in ``control`` and ``log``, so the token in the subject of
+The broker lets a worker publish only with its own token in ``control``, so the token in the subject of
 a message says who it is from.
 """
 
@@ -53,17 +52,12 @@ def consumer(group: str | None) -> str:
 
 def control(worker: str | None, method: str) -> str:
     """Where this worker asks the control plane for this method; None: where it is served for all of them."""
-    return f"control.{_one_or_any(worker)}.{method}"
+    return f"control.{_ANY if worker is None else token(worker)}.{method}"
 
 
 def worker(name: str, what: str) -> str:
     """Where this worker is told to ``look`` at what is asked of its runs, or asked for a run's ``log``."""
     return f"worker.{token(name)}.{what}"
-
-
-def log(worker: str | None, run_id: int | None) -> str:
-    """Where the lines of a run go that this worker has; None for either: of whichever."""
-    return f"log.{_one_or_any(worker)}.{_ANY if run_id is None else run_id}"
 
 
 def inbox(name: str) -> str:
@@ -72,9 +66,9 @@ def inbox(name: str) -> str:
 
 
 def worker_of(subject: str) -> str:
-    """The worker that sent a message on a subject of ``control`` or ``log``; ValueError for other subjects."""
+    """The worker that sent a message on a subject of ``control``; ValueError for other subjects."""
     kind, _, rest = subject.partition(".")
-    if kind not in ("control", "log"):
+    if kind != "control":
         raise ValueError(f"{subject!r} names no sender")
     return name_of(rest.partition(".")[0])
 
@@ -91,7 +85,3 @@ def may_answer(subject: str, reply: str) -> bool:
 
 def _token_of_group(group: str | None) -> str:
     return _NOBODY if group is None else token(group)
-
-
-def _one_or_any(name: str | None) -> str:
-    return _ANY if name is None else token(name)

@@ -14,14 +14,16 @@ from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, LamplighterError, NotAllowed, NotFound
 from lamplighter.export.lines import records_in
 from lamplighter.export.records import JSONL
-from lamplighter.files import Files
+from lamplighter.files import Files, continued, is_real, size_of
 from lamplighter.manifest import inputs
 from lamplighter.masking import Mask
 from lamplighter.model import (
     NO_INPUT,
+    ON_SERVER,
     Actor,
     Agent,
     AgentQuery,
+    Claim,
     Role,
     Run,
     RunFile,
@@ -41,6 +43,8 @@ from lamplighter.store import agents, runs, sets
 from lamplighter.store import files as file_list
 from lamplighter.store.database import Database
 from lamplighter.vault import Vault
+
+Tail = Callable[[str, Claim, int], bytes]
 
 _DOWNLOAD = "download"
 _DOWNLOAD_GOOD_FOR = timedelta(minutes=15)
@@ -69,7 +73,8 @@ class Download:
 class Runs:
     """The runs of agents. ``on_change`` is called when a run queues or is to be stopped.
 
-    ``signer`` signs download addresses.
+    ``signer`` signs download addresses. ``tail`` asks the server of a going run for what the log of an attempt has
+    from a byte on, when its server is not this machine.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class Runs:
         vault: Vault,
         signer: Signer,
         on_change: Callable[[], None],
+        tail: Tail | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -87,6 +93,7 @@ class Runs:
         self._vault = vault
         self._signer = signer
         self._on_change = on_change
+        self._tail = tail
 
     # --- starting and ending ---
 
@@ -245,7 +252,18 @@ class Runs:
         number = run.attempt if attempt is None else attempt
         if number > run.attempt:
             raise NotFound(f"run {run.id} has had {run.attempt} attempts, so there is no attempt {number}")
-        return self._files.open_of_run(self._files.attempt(run.id, number).log)
+        file = self._files.open_of_run(self._files.attempt(run.id, number).log)
+        is_going = number == run.attempt and run.status in ON_SERVER
+        if (
+            self._tail is None
+            or run.server_name is None
+            or not is_going
+            or (file is not None and is_real(file))
+        ):
+            return file
+        size = 0 if file is None else size_of(file)
+        rest = self._tail(run.server_name, Claim(run.id, number), size)
+        return continued(file, size, rest) if rest else file
 
     def log_lines(self, run: Run, attempt: int, offset: int, mask: Mask) -> list[tuple[str, int]]:
         """Some whole lines of a log from ``offset`` on, each with the offset behind it."""
