@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lamplighter.files import PART_SIZE, Files, FileStoreDamaged, size_of
+from lamplighter.files import PART_SIZE, Files, FileStoreDamaged, remove, size_of
 from lamplighter.object_store import FileStoreUnavailable, ObjectStore
 from real_s3 import Bucket, s3_server
 
@@ -235,3 +235,14 @@ def test_any_piece_of_a_file_in_parts_is_that_of_the_file(
         file.seek(begin)
         assert file.read(count) == whole[begin : begin + count]
         assert file.seek(0, os.SEEK_END) == len(whole)
+
+
+class _JustGone(type(Path())):  # type: ignore[misc]  # the class that Path makes on this system
+    """A folder that somebody else removes between one look at it and the next."""
+
+    def is_dir(self) -> bool:
+        return True
+
+
+def test_what_somebody_else_has_removed_meanwhile_is_no_problem(tmp_path: Path) -> None:
+    remove(_JustGone(tmp_path / "gone"))

@@ -110,7 +110,7 @@ class WorkerSettings:
             _group_names(groups),
             _stop_grace(environment),
             _wants_json_logs(environment),
-            *_file_store(environment),
+            *_file_store(environment, broker),
         )
 
 
@@ -121,9 +121,8 @@ class Settings:
     ``public_url`` is where clients reach it, without a slash at the end; None: where they say that they do.
     ``vault_key`` is the file with the key of the vault; None: the one in the data folder. ``database_url`` is that
     of PostgreSQL; None: SQLite in the data folder. ``roles`` are the parts that this process is. Workers on other
-    machines are reached by ``broker``; None: there are none. ``files_url``
-    is the address of the store in which all of them find the files, ``files_endpoint`` that of one that is not
-    Amazon's; None: the data folder.
+    machines are reached by ``broker``; None: there are none. ``files_url`` is the address of the store in which
+    all of them find the files, None: the data folder; ``files_endpoint`` that of one that is not Amazon's.
     """
 
     data: Path
@@ -160,7 +159,8 @@ class Settings:
         rate_limit = _number(environment, "LAMPLIGHTER_RATE_LIMIT", 100, "requests")
         key_file = environment.get("LAMPLIGHTER_VAULT_KEY_FILE")
         database_url = _database_url(environment.get("LAMPLIGHTER_DATABASE_URL") or None)
-        files_url, files_endpoint = _file_store(environment)
+        broker = _broker(environment, database_url)
+        files_url, files_endpoint = _file_store(environment, broker)
         return cls(
             data=data.absolute(),  # agents are told of files in it, and they run elsewhere
             host=host,
@@ -176,13 +176,15 @@ class Settings:
             vault_key=Path(key_file).absolute() if key_file else None,
             database_url=database_url,
             roles=_roles(roles, database_url),
-            broker=_broker(environment, database_url),
+            broker=broker,
             files_url=files_url,
             files_endpoint=files_endpoint,
         )
 
 
-def _file_store(environment: Mapping[str, str]) -> tuple[str | None, str | None]:
+def _file_store(
+    environment: Mapping[str, str], broker: BrokerSettings | None
+) -> tuple[str | None, str | None]:
     url = environment.get("LAMPLIGHTER_FILES_URL") or None
     endpoint = environment.get("LAMPLIGHTER_FILES_ENDPOINT") or None
     if url is not None and not re.match(r"(s3|gs|az)://[^\s/]|file:///[^\s]", url):
@@ -190,6 +192,10 @@ def _file_store(environment: Mapping[str, str]) -> tuple[str | None, str | None]
             "must be an address such as s3://bucket/folder, or file:///folder for one that all servers share"
         )
         raise InvalidInput.of("LAMPLIGHTER_FILES_URL", f"{wanted}, not {url!r}")
+    if url is None and broker is not None:
+        raise InvalidInput.of(
+            "LAMPLIGHTER_FILES_URL", "is needed with a broker: where all servers of a fleet find the files"
+        )
     if endpoint is not None and not re.match(r"https?://[^\s/]", endpoint):
         raise InvalidInput.of(
             "LAMPLIGHTER_FILES_ENDPOINT", f"must begin with https:// or http://, not {endpoint!r}"

@@ -29,7 +29,7 @@ import tempfile
 import threading
 import uuid
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -564,16 +564,17 @@ def write_whole(target: Path, content: bytes) -> None:
     _write_atomically(target, content)
 
 
-def _remove_all_the_same(remove: Callable[[str], object], path: str, _problem: object) -> None:
-    """For rmtree: a folder that may not be written to keeps its content until it may."""
-    parent = Path(path).parent
-    for folder in (parent, Path(path)):
+def _remove_all_the_same(_function: object, path: str, _problem: object) -> None:
+    """For rmtree: a folder that may not be written to keeps its content until it may. What is gone is gone."""
+    target = Path(path)
+    for folder in (target.parent, target):
         if folder.is_dir() and not folder.is_symlink():
             folder.chmod(0o700)
-    if Path(path).is_dir() and not Path(path).is_symlink():
-        shutil.rmtree(path)
+    if target.is_dir() and not target.is_symlink():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(target)
     else:
-        remove(path)
+        target.unlink(missing_ok=True)
 
 
 def _write_zip(file: BinaryIO, files: Mapping[str, bytes]) -> None:

@@ -11,9 +11,11 @@ from lamplighter.clock import Clock
 from lamplighter.config import BrokerSettings
 from lamplighter.control.desk import Desk
 from lamplighter.control.face import Control
+from lamplighter.control.holding import Holding
 from lamplighter.control.tails import Tails, serve_tails
 from lamplighter.files import Files
 from lamplighter.loop import Loop
+from lamplighter.object_store import ObjectStore
 from lamplighter.planner import LEASE
 from lamplighter.relay import Relay
 from lamplighter.store.database import Database
@@ -23,7 +25,12 @@ class Fleet:
     """The workers on other machines, as a process of the control plane reaches them."""
 
     def __init__(
-        self, broker: BrokerSettings, db: Database, clock: Clock, control_of: Callable[[str], Control]
+        self,
+        broker: BrokerSettings,
+        db: Database,
+        clock: Clock,
+        store: ObjectStore,
+        control_of: Callable[[str], Control],
     ) -> None:
         self._clock = clock
         self.bus = Bus(
@@ -38,7 +45,8 @@ class Fleet:
         self._stream = RunStream(self.bus)
         self._relay = Relay(db, clock, self.bus)
         self._desk = Desk(self.bus, clock, control_of, db.time)
-        self.loops: list[Loop] = [self._relay, self._desk, self._desk.pulse]
+        holding = Holding(db, clock, store, self.bus.is_heard)
+        self.loops: list[Loop] = [self._relay, self._desk, self._desk.pulse, holding]
 
     def serve_tails(self, server_name: str, files: Files) -> None:
         """Answer, as the server of this name, what others want to see of the logs of its runs."""

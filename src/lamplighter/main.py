@@ -71,6 +71,7 @@ from lamplighter.vault import CannotUnseal, Vault
 
 if TYPE_CHECKING:
     from lamplighter.fleet import Fleet
+    from lamplighter.object_store import ObjectStore
 
 log = structlog.get_logger()
 
@@ -132,11 +133,15 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     pruner = Pruner(db, files)
     loops = _Loops()
     on_runs_ready = loops.waker("runner", "relay")
-    control = ControlPlane(db, clock, vault, startup.server_name(settings.data), on_runs_ready)
+    name = startup.server_name(settings.data)
+
+    def control_of(server_name: str) -> ControlPlane:
+        return ControlPlane(db, clock, vault, server_name, on_runs_ready)
+
     # Who shares the database can take runs over from this server, and must not while their processes go on.
     switch = None if db.is_sqlite else DeadMansSwitch(settings.data / "alive")
-    shop = Workshop(control, files, clock, settings.stop_grace, environments, switch)
-    fleet = _fleet(settings, db, clock, lambda name: ControlPlane(db, clock, vault, name, on_runs_ready))
+    shop = Workshop(control_of(name), files, clock, settings.stop_grace, environments, switch)
+    fleet = _fleet(settings, db, clock, files.store, control_of)
     wake_all = loops.waker("scheduler", "runner", "relay", "notifier")
 
     def prune_now() -> None:
@@ -154,15 +159,9 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
             Loop("combiner", clock, partial(combine_once, db, files)),
         ]
     if "runner" in settings.roles:
-        pool = Pool(shop, settings.concurrency, settings.groups)
-        loops.all += [
-            pool,
-            Loop("environments", clock, partial(unused_environments.remove_once, shop)),
-        ]
-        if files.store is not None:
-            loops.all.append(Sender(files, clock, pool.claims))
+        loops.all += _runner(shop, settings, clock)
         if fleet is not None:
-            fleet.serve_tails(startup.server_name(settings.data), files)
+            fleet.serve_tails(name, files)
     if shared_clock is not None:
         loops.all.append(Loop("clock", clock, partial(_set_clock, shared_clock)))
     if fleet is not None:
@@ -302,21 +301,32 @@ def _database(settings: Settings) -> Database:
     return Database(settings.database_url)
 
 
+def _runner(shop: Workshop, settings: Settings, clock: Clock) -> list[Loop]:
+    pool = Pool(shop, settings.concurrency, settings.groups)
+    environments = Loop("environments", clock, partial(unused_environments.remove_once, shop))
+    sender = [] if shop.files.store is None else [Sender(shop.files, clock, pool.claims)]
+    return [pool, environments, *sender]
+
+
 def _set_clock(clock: SharedClock, now: datetime) -> datetime:
     clock.set()
     return now + _SET_CLOCK_EVERY
 
 
 def _fleet(
-    settings: Settings, db: Database, clock: Clock, control_of: Callable[[str], ControlPlane]
+    settings: Settings,
+    db: Database,
+    clock: Clock,
+    store: "ObjectStore | None",
+    control_of: Callable[[str], ControlPlane],
 ) -> "Fleet | None":
-    if settings.broker is None:
+    if settings.broker is None or store is None:  # the settings have both or none
         return None
     if find_spec("nats") is None:
         raise Conflict("LAMPLIGHTER_NATS_URL needs a client of NATS: pip install 'lamplighter[fleet]'")
     from lamplighter.fleet import Fleet
 
-    return Fleet(settings.broker, db, clock, control_of)
+    return Fleet(settings.broker, db, clock, store, control_of)
 
 
 def _engine(db: Database, clock: Clock, on_runs_ready: Callable[[], None], fleet: "Fleet | None") -> Engine:

@@ -22,6 +22,7 @@ from lamplighter.config import WorkerSettings
 from lamplighter.control.desk import TIME
 from lamplighter.control.remote import remote_control
 from lamplighter.control.tails import serve_tails
+from lamplighter.dispatch.patience import Patience
 from lamplighter.dispatch.pool import Pool
 from lamplighter.dispatch.sender import Sender
 from lamplighter.errors import Conflict, Unavailable
@@ -89,8 +90,9 @@ class _Worker:
             Loop("environments", clock, partial(unused_environments.remove_once, shop)),
             Loop("clock", clock, partial(_set_clock, clock)),
         ]
-        if shop.files.store is not None:
+        if shop.files.store is not None and shop.switch is not None:  # the settings see to it
             loops.append(Sender(shop.files, clock, pool.claims))
+            loops.append(Patience(clock, shop.files.store, shop.switch))
         threads = [threading.Thread(target=loop.run, name=loop.name) for loop in loops]
         for thread in threads:
             thread.start()

@@ -36,6 +36,7 @@ Answer = TypeVar("Answer")
 # A broker that is frozen or cut off is noticed after three of these; one that was killed, at once.
 _PING_SECONDS = 4
 _LOOK_SECONDS = 0.25
+_HEARD_SECONDS = 2
 _CONNECT_SECONDS = 5
 _PAUSE_SECONDS = 0.5  # before another connection is tried
 _MOST_OUTGOING = 16 * 1024 * 1024  # bytes that may wait in this process before publishing waits
@@ -127,6 +128,18 @@ class Bus:
         """Whether there is a connection now, as far as is known."""
         line = self._line
         return line is not None and line.client.is_connected
+
+    def is_heard(self) -> bool:
+        """Whether the broker answers at this moment; it is waited for a little."""
+
+        async def ask(client: Client) -> bool:
+            await client.flush(_HEARD_SECONDS)
+            return True
+
+        try:
+            return self.wait_for(ask, "see whether the broker is there")
+        except BusAway:
+            return False
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call this too when a connection begins or ends, as ``changed``."""

@@ -40,8 +40,8 @@ def worker(
 ) -> None:
     """Start a worker: a server of a fleet that takes runs, and reaches its installation over the broker.
 
-    LAMPLIGHTER_NATS_URL says where the broker is. It works until Ctrl-C or SIGTERM. Runs that are going then go on,
-    and the next start of this worker adopts them.
+    LAMPLIGHTER_NATS_URL says where the broker is, LAMPLIGHTER_FILES_URL where the files are. It works until Ctrl-C or
+    SIGTERM. Runs that are going then go on, and the next start of this worker adopts them.
     """
     settings = WorkerSettings.read(
         os.environ,
@@ -53,9 +53,9 @@ def worker(
     try:
         from lamplighter.worker import serve
     except ModuleNotFoundError as problem:
-        if problem.name != "nats":
+        if problem.name not in ("nats", "obstore"):
             raise
-        fail("a worker needs a client of NATS: pip install 'lamplighter[fleet]'")
+        fail("a worker needs clients of NATS and of object stores: pip install 'lamplighter[fleet]'")
         raise typer.Exit(1) from problem
     say("Looking for the installation ...")
     serve(settings, lambda known_as, adopted: _announce(settings, known_as, adopted))

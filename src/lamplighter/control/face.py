@@ -17,6 +17,10 @@ FileRow = tuple[str, str, int, str]
 """A file of a run as people can download it: name, type, size in bytes, path in the run's folder."""
 
 
+HOLD = "control/hold"
+"""The name in the store of files of the note that the broker is away for all: JSON of a writer and its count."""
+
+
 class NoProxies(LamplighterError):
     """A run is to go through a pool of proxies, and there is none to go through."""
 

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 _HEARTBEAT = LEASE / 5
 # The keepers of runs have the rest of a lease to end them when the server is silent, before others may take them.
-_SILENCE = LEASE * 0.8
+SILENCE = LEASE * 0.8
 _PLANNED_SILENCE = ABSENCE * 0.9
 _MOST_RESUMES = 5  # of one claim, before the run is given up
 
@@ -121,13 +121,13 @@ class Pool(Loop):
         self._resume_left_behind()
 
     @contextmanager
-    def _contact(self, silence: timedelta = _SILENCE) -> Iterator[None]:
+    def _contact(self, silence: timedelta = SILENCE) -> Iterator[None]:
         """From the moment in which this was asked, the server may be silent for so long."""
         moment = DeadMansSwitch.moment()
         try:
             yield
         except NobodyRules:
-            self._hold_off(moment, _SILENCE)
+            self._hold_off(moment, SILENCE)
             raise
         self._hold_off(moment, silence)
 

@@ -16,6 +16,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -161,6 +162,8 @@ class DeadMansSwitch:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.Lock()
+        self._until = 0
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         weakref.finalize(self, os.close, self._file)
 
@@ -171,8 +174,27 @@ class DeadMansSwitch:
 
     def hold_off(self, since: int, spell: timedelta) -> None:
         """Runs may go on until ``spell`` after the moment ``since``; what was said before is forgotten."""
-        until = since + int(spell.total_seconds() * 1e9)
-        os.pwrite(self._file, b"%020d\n" % until, 0)  # as long as what it replaces: read whole at any time
+        with self._lock:
+            self._set(since, spell)
+
+    def prolong(self, since: int, spell: timedelta) -> None:
+        """As ``hold_off``, but only to a later moment, and not when the time has passed."""
+        with self._lock:
+            if self.moment() < self._until < since + _nanoseconds(spell):
+                self._set(since, spell)
+
+    def left(self) -> timedelta:
+        """How long runs may still go on without a word of this server; negative when that has passed."""
+        return timedelta(microseconds=(self._until - self.moment()) / 1000)
+
+    def _set(self, since: int, spell: timedelta) -> None:
+        self._until = since + _nanoseconds(spell)
+        # As long as what it replaces: it is read whole at any time.
+        os.pwrite(self._file, b"%020d\n" % self._until, 0)
+
+
+def _nanoseconds(spell: timedelta) -> int:
+    return int(spell.total_seconds() * 1e9)
 
 
 def start(

@@ -39,6 +39,12 @@ def renew(c: sa.Connection, name: str, incarnation: str, lease_until: datetime) 
     return c.execute(query).rowcount == 1
 
 
+def prolong(c: sa.Connection, now: datetime, until: datetime) -> None:
+    """Prolong the leases of all servers that have one: nobody can reach them, and they reach nobody."""
+    query = servers.update().where(servers.c.lease_until >= now, servers.c.lease_until < until)
+    c.execute(query.values(lease_until=until))
+
+
 def id_of(c: sa.Connection, name: str) -> int | None:
     """The id of the server with this name, or None."""
     found = c.execute(sa.select(servers.c.id).where(servers.c.name == name)).scalar_one_or_none()

@@ -347,6 +347,9 @@ servers = _table(
     sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),
 )
 
+# One row, which is always there.
+broker = _table("broker", _id(), sa.Column("seen", Instant, nullable=False))
+
 runs = _table(
     "runs",
     _id(),
