@@ -40,8 +40,8 @@ def worker(
 ) -> None:
     """Start a worker: a server of a fleet that takes runs, and reaches its installation over the broker.
 
-    LAMPLIGHTER_NATS_URL says where the broker is, LAMPLIGHTER_FILES_URL where the files are. It works until Ctrl-C or
-    SIGTERM. Runs that are going then go on, and the next start of this worker adopts them.
+    LAMPLIGHTER_NATS_URL says where the broker is, LAMPLIGHTER_FILES_URL where the files are. It works until Ctrl-C
+    or SIGTERM. Runs that are going then go on, and the next start of this worker adopts them.
     """
     settings = WorkerSettings.read(
         os.environ,
