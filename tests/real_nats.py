@@ -23,12 +23,16 @@ from running_server import eventually, free_port
 class RealNats:
     """``nats-server`` with JetStream on a free port of this machine; ``kill`` and ``start`` as often as wanted.
 
-    ``configuration`` is the file of a configuration to go by, which then says where it stores; the port is ours.
+    ``configuration`` is the file of a configuration to go by, which then says where it stores. ``host`` is the
+    address of this machine at which it listens.
     """
 
-    def __init__(self, folder: Path, *, configuration: Path | None = None, tls: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, configuration: Path | None = None, tls: bool = False, host: str = "127.0.0.1"
+    ) -> None:
         self.port = free_port()
-        self.url = f"{'tls' if tls else 'nats'}://127.0.0.1:{self.port}"
+        self.url = f"{'tls' if tls else 'nats'}://{host}:{self.port}"
+        self._host = host
         self.store = folder / "store"
         self._folder = folder
         self._configuration = configuration
@@ -37,7 +41,7 @@ class RealNats:
     def start(self) -> Self:
         """Start it with what is stored, and return when it serves."""
         configuration = self._configuration or self._plain()
-        command = [program(), "-c", str(configuration), "-a", "127.0.0.1", "-p", str(self.port)]
+        command = [program(), "-c", str(configuration), "-a", self._host, "-p", str(self.port)]
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "nats.log").open("ab") as log:
             self._process = subprocess.Popen([*command, "-sd", str(self.store)], stdout=log, stderr=log)
@@ -90,7 +94,7 @@ class RealNats:
         assert self._process is not None
         assert self._process.poll() is None, (self._folder / "nats.log").read_text()
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            with socket.create_connection((self._host, self.port), timeout=5) as connection:
                 return connection.recv(4) == b"INFO"
         except OSError:
             return False

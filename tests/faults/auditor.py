@@ -38,7 +38,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A process of a run, as it told it: when it started, when it was seen alive last, and whether it ended well."""
+    """A process of a run, as it told it: when it started, when it was alive last, and whether it ended well."""
 
     run: int
     attempt: int
@@ -69,7 +69,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A run as the database tells it; ``records`` are the numbers of the attempts that its exported records name."""
+    """A run as the database tells it; ``records`` are the attempts that its exported records name."""
 
     id: int
     agent: int
@@ -254,7 +254,7 @@ def _shown(life: Life) -> str:
 
 
 def read_lives(folder: Path) -> list[Life]:
-    """The processes that left a trace in the folder; a line that was being written when its process died is left."""
+    """The processes that left a trace in the folder; a line that was not written to its end is passed over."""
     lives = []
     for file in sorted(folder.glob("*.jsonl")):
         events = [
