@@ -104,7 +104,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """How long after a fault had ended, or in spite of it, a run that it interrupted was started again."""
+    """How long after a fault began a run that it had cut short was started again."""
 
     fault: Fault
     run: int
@@ -214,9 +214,10 @@ def right_results(history: History) -> Iterator[Finding]:
 
 
 def recoveries(history: History) -> list[Recovery]:
-    """For each process that ended before its time, how long after that it took until its run was started again.
+    """For each process that ended before its time, how long it took until its run was started again.
 
-    It is told of the last fault that had begun by then. A run whose agent was exclusive counts as any other.
+    It is put down to the last fault that had begun by then, and counted from the beginning of that, or from the end
+    of the process when that came first.
     """
     found = []
     faults = sorted(history.faults, key=lambda fault: fault.at)
@@ -225,7 +226,8 @@ def recoveries(history: History) -> list[Recovery]:
         for broken, following in pairwise(sorted(lives, key=lambda life: life.start)):
             place = bisect_right(begins, broken.last + SECOND) - 1
             if not broken.is_whole and place >= 0:
-                found.append(Recovery(faults[place], run_id, (following.start - broken.last) / SECOND))
+                since = min(faults[place].at, broken.last)
+                found.append(Recovery(faults[place], run_id, (following.start - since) / SECOND))
     return found
 
 

@@ -144,12 +144,15 @@ FAULTS: dict[str, Act] = {
 
 
 def play(fleet: Fleet, seed: int, seconds: float, say: Callable[[str], None] = lambda _: None) -> list[Fault]:
-    """Do one fault after the other for about so many seconds: all kinds in turn, each time in another order."""
+    """Do one fault after the other for about so many seconds, at least one of each kind.
+
+    All kinds come in turn, each time in another order.
+    """
     chance = random.Random(seed)
     begin = time.monotonic()
     done: list[Fault] = []
     waiting: list[str] = []
-    while time.monotonic() < begin + seconds:
+    while time.monotonic() < begin + seconds or len(done) < len(FAULTS):
         if not waiting:
             waiting = chance.sample(list(FAULTS), len(FAULTS))
         kind = waiting.pop()

@@ -142,7 +142,7 @@ def test_runs_of_an_agent_that_is_not_exclusive_may_go_together() -> None:
     assert rules(replace(GOOD, runs=runs, lives=lives)) == []
 
 
-def test_recovery_is_from_the_last_sign_of_life_to_the_next_start() -> None:
+def test_recovery_is_from_the_fault_to_the_next_start() -> None:
     lives = [
         life(1, 1, 0, 5, is_whole=False),
         life(1, 2, 12, 13, is_whole=False),
@@ -153,8 +153,8 @@ def test_recovery_is_from_the_last_sign_of_life_to_the_next_start() -> None:
     faults = [Fault("kill", 4 * SECOND, 4 * SECOND), Fault("partition", 12 * SECOND, 14 * SECOND)]
     found = recoveries(History(lives=lives, faults=faults))
     assert [(one.fault.kind, one.run, one.seconds) for one in found] == [
-        ("kill", 1, 7),
-        ("partition", 1, 2.5),
+        ("kill", 1, 8),
+        ("partition", 1, 3.5),
     ]
 
 
