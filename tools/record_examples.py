@@ -136,6 +136,8 @@ def settings(go: Recorder) -> None:
     go.do("checkProxyPool", {"url": "http://127.0.0.1:9/"})
     group = go.do("createGroup", {"name": "berlin", "description": "In the cellar"})["id"]
     go.do("updateGroup", {"name": "berlin", "description": "Under the roof"}, groupId=group)
+    go.do("drainServer", serverId=1)
+    go.do("undrainServer", serverId=1)
     go.do("updateRetention", {"runs": 500, "fileDays": 90})
     telling = {"name": "failures", "events": ["failure"], "targets": ["webhook+https://example.com/hook"]}
     rule = go.do("createNotification", telling)["id"]
@@ -145,7 +147,15 @@ def settings(go: Recorder) -> None:
     go.do("setSecret", {"value": "battery staple"})
     go.do("addCredits", {"amount": 25})
     for operation in (
-        *("listProxyPools", "readProxyPool", "listGroups", "readGroup", "listServers", "readRetention"),
+        *(
+            "listProxyPools",
+            "readProxyPool",
+            "listGroups",
+            "readGroup",
+            "listServers",
+            "listQueues",
+            "readRetention",
+        ),
         *(
             "listNotifications",
             "readNotification",

@@ -83,6 +83,7 @@ class WorkerSettings:
     json_logs: bool = False
     files_url: str | None = None
     files_endpoint: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -93,6 +94,7 @@ class WorkerSettings:
         name: str | None = None,
         concurrency: int | None = None,
         groups: Sequence[str] = (),
+        labels: Sequence[str] = (),
     ) -> "WorkerSettings":
         """The settings from the command line and the ``LAMPLIGHTER_…`` environment; InvalidInput."""
         broker = BrokerSettings.read(environment)
@@ -111,6 +113,7 @@ class WorkerSettings:
             _stop_grace(environment),
             _wants_json_logs(environment),
             *_file_store(environment, broker),
+            _labels(labels),
         )
 
 
@@ -230,6 +233,16 @@ def _group_names(given: Sequence[str]) -> tuple[str, ...]:
         if not name or len(name) > _LONGEST_NAME or "\0" in name:
             raise InvalidInput.of("--group", f"a name has 1 to 200 characters, not {name!r}")
     return tuple(dict.fromkeys(names))
+
+
+def _labels(given: Sequence[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for text in given:
+        name, mark, value = text.partition("=")
+        if not (mark and name.strip() and len(text) <= _LONGEST_NAME and text.isprintable()):
+            raise InvalidInput.of("--label", f"has the form NAME=VALUE, 200 characters at most, not {text!r}")
+        labels[name.strip()] = value.strip()
+    return labels
 
 
 def _roles(given: Sequence[str], database_url: str | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
-from lamplighter import launch, lifecycle, planner
+from lamplighter import launch, lifecycle, metrics, planner
 from lamplighter.clock import Clock
 from lamplighter.loop import Loop
 from lamplighter.model import Run
@@ -218,6 +218,7 @@ class Engine(Loop):
         if owned and not self._may_rescue(now):
             return 0
         rescued = sum(self._rescue(server.id, run, now) for server, run in owned)
+        metrics.rescued(rescued)
         if rescued:
             self._on_runs_ready()
         return rescued

@@ -59,6 +59,11 @@ _request_seconds = Histogram(
     buckets=_REQUESTS,
     registry=registry,
 )
+_rescues = Counter(
+    "lamplighter_rescued_runs",
+    "Runs that were taken from servers of which nothing was heard",
+    registry=registry,
+)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 for _outcome in Outcome:
     _due_times.labels(_outcome.value)
@@ -74,6 +79,11 @@ def decided(outcome: Outcome, due: datetime, count: int, now: datetime) -> None:
 def started(due: datetime, now: datetime) -> None:
     """The process of a run that was due then has started."""
     _start_lateness.observe(max(0.0, (now - due).total_seconds()))
+
+
+def rescued(count: int) -> None:
+    """So many runs were taken from servers whose lease had run out."""
+    _rescues.inc(count)
 
 
 def attempt_ended(status: RunStatus, start: datetime | None, now: datetime) -> None:

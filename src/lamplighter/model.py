@@ -576,6 +576,27 @@ class Server:
     concurrency: int
     started: datetime
     lease_until: datetime
+    draining_since: datetime | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits for the servers of one group (``group`` None: for any server), and who takes it.
+
+    ``places`` is how many runs the live servers take at once that do not drain; some of them serve other queues as
+    well. ``running`` is how many runs of this queue are on servers. ``oldest`` is since when the longest waits.
+    """
+
+    group_id: int | None
+    group: str | None
+    queued: int
+    oldest: datetime | None
+    running: int
+    places: int
+    live: tuple[str, ...]
+    draining: tuple[str, ...]
+    lost: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class _Worker:
         if clock is None:
             return
         shop = self._workshop(clock)
-        pool = Pool(shop, self._settings.concurrency, self._settings.groups)
+        pool = Pool(shop, self._settings.concurrency, self._settings.groups, self._settings.labels)
         adopted = self._until_told(pool.start)
         if adopted is None:
             return

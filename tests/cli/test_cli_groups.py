@@ -77,7 +77,22 @@ def test_who_waits_for_a_run_that_waits_is_told_why(cli: Cli, server: RunningSer
 
 def test_the_servers_are_listed(cli: Cli) -> None:
     [row] = cli.ok("server", "list").rows
-    assert row[2:] == ["live", "0 of 4", ""]
+    assert row[2:] == ["live", "0 of 4", "", ""]
+
+
+def test_a_server_that_is_drained_takes_nothing_until_it_may_again(cli: Cli, server: RunningServer) -> None:
+    [name] = [row[1] for row in cli.ok("server", "list").rows]
+    agent = server.agent("drained", "")
+    assert "takes nothing new. It has 0 runs." in cli.ok("server", "drain", name).out
+    assert cli.ok("server", "drain", name).status == 0, "again, which changes nothing"
+    assert cli.ok("server", "list").rows[0][2].startswith("draining since ")
+    run = cli.ok("run", "start", "drained", "--json").json["runId"]
+    queue = cli.ok("group", "queues", "--json").json[0]
+    assert (queue["queued"], queue["places"], queue["live"], queue["draining"]) == (1, 0, [], [name])
+    assert cli.ok("group", "queues").rows[0][-1] == f"nobody; draining: {name}"
+    assert "takes runs again" in cli.ok("server", "undrain", name).out
+    assert server.ended(agent, run)["status"] == 9
+    assert cli("server", "drain", "nobody").status == 5
 
 
 def test_a_server_says_which_groups_it_serves_and_makes_them(tmp_path: Path) -> None:

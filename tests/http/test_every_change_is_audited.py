@@ -90,6 +90,8 @@ def settings(go: AuditedJourney) -> None:
     group = go.do("createGroup", {"name": "g"})["id"]
     go.do("updateGroup", {"name": "g2"}, groupId=group)
     go.do("deleteGroup")
+    go.do("drainServer", serverId=1)
+    go.do("undrainServer")
     go.do("updateRetention", {"runs": 50})
     rule = go.do("createNotification", TELLING)["id"]
     go.do("updateNotification", {"name": "n2"}, notificationId=rule)

@@ -97,7 +97,8 @@ def test_a_schedule_warns_while_nobody_serves_its_group(server: RunningServer) -
 def test_the_server_says_what_it_is_and_does(server: RunningServer) -> None:
     [one] = server.call("GET", "/servers")
     assert one.keys() == {
-        *("id", "name", "groups", "concurrency", "running", "isLive", "started", "leaseUntil")
+        *("id", "name", "groups", "concurrency", "running", "isLive", "started", "leaseUntil"),
+        *("drainingSince", "labels"),
     }
     assert (one["groups"], one["concurrency"], one["running"], one["isLive"]) == ([], 4, 0, True)
 
@@ -111,3 +112,28 @@ def test_a_synchronous_start_for_a_group_that_nobody_serves_ends_at_its_time_out
     problem_of(server.http.post(f"/agent/{agent}/start", json=body), 504)
     [run] = server.call("GET", f"/agent/{agent}/runs")
     assert (run["status"], "time-out of a synchronous start" in run["message"]) == (8, True)
+
+
+def test_a_server_is_drained_and_takes_runs_again(server: RunningServer) -> None:
+    [one] = server.call("GET", "/servers")
+    agent = server.agent("drained", "")
+    drained = server.call("POST", f"/servers/{one['id']}/drain")
+    assert drained["drainingSince"] is not None
+    assert server.call("POST", f"/servers/{one['id']}/drain") == drained, "it stays as it was"
+    run = server.call("POST", f"/agent/{agent}/start", {}, expect=202)
+    queue = server.call("GET", "/queues")[0]
+    assert (queue["serverGroupId"], queue["serverGroup"]) == (None, None)
+    assert (queue["queued"], queue["running"], queue["places"]) == (1, 0, 0)
+    assert (queue["live"], queue["draining"], queue["lost"]) == ([], [one["name"]], [])
+    assert queue["oldestQueued"] is not None
+    assert server.call("POST", f"/servers/{one['id']}/undrain")["drainingSince"] is None
+    assert server.ended(agent, run["id"])["status"] == 9
+    assert problem_of(server.http.post("/servers/999/drain"), 404)["detail"] == "there is no server 999"
+
+
+def test_a_group_has_a_queue_of_its_own(server: RunningServer) -> None:
+    group = make_group(server)
+    agent = server.agent("grouped", "")
+    server.call("POST", f"/agent/{agent}/start", {"serverGroupId": group["id"]}, expect=202)
+    [queue] = [one for one in server.call("GET", "/queues") if one["serverGroupId"] == group["id"]]
+    assert (queue["serverGroup"], queue["queued"], queue["live"]) == (group["name"], 1, [])

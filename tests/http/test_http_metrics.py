@@ -45,7 +45,13 @@ def test_the_state_of_the_installation_is_told(server: RunningServer) -> None:
     assert found["lamplighter_schedules{}"] - before["lamplighter_schedules{}"] == 1
     assert found["lamplighter_servers{live}"] == 1
     assert found["lamplighter_servers{lost}"] == 0
+    assert found["lamplighter_servers{draining}"] == 0
     assert found["lamplighter_places{}"] == 4
+    assert found["lamplighter_queue_places{}"] == 4
+    assert found["lamplighter_queue_runs{}"] == 0
+    assert found["lamplighter_queue_oldest_seconds{}"] == 0
+    assert found["lamplighter_rescued_runs_total{}"] == 0
+    assert "lamplighter_broker_unseen_seconds{}" not in found, "there is no broker"
     assert found["lamplighter_oldest_undecided_seconds{}"] < 3600
     assert found["lamplighter_runs{Queuing}"] == 0
     assert {"lamplighter_loop_last_pass_timestamp_seconds{scheduler}", "process_cpu_seconds_total{}"} <= set(

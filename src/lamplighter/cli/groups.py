@@ -5,15 +5,16 @@ from typing import Annotated
 import typer
 
 from lamplighter.cli.output import as_json, hint, say, table
-from lamplighter.cli.session import Json, Yes, confirm, connect, the_group
+from lamplighter.cli.session import Json, Yes, confirm, connect, the_group, the_server
 from lamplighter.cli.times import shown
-from lamplighter.client.server_groups import Server
+from lamplighter.client.server_groups import Queue, Server
 from lamplighter.errors import InvalidInput
 
 app = typer.Typer()
 servers = typer.Typer()
 
 GroupWord = Annotated[str, typer.Argument(metavar="GROUP", help="Id or name of the group.")]
+ServerWord = Annotated[str, typer.Argument(metavar="SERVER", help="Id or name of the server.")]
 Description = Annotated[
     str | None, typer.Option("--description", "-d", help="What it is for.", show_default=False)
 ]
@@ -80,6 +81,35 @@ def remove(group: GroupWord, yes: Yes = False) -> None:
     say(f"Server group {found['id']} ({found['name']}) is removed.")
 
 
+@app.command()
+def queues(json: Json = False) -> None:
+    """Show what waits for each group and for any server, how long, and who takes it."""
+    with connect() as client:
+        found = client.server_groups.queues()
+    if json:
+        as_json(found)
+        return
+    rows = [
+        [
+            q["serverGroup"] or "(any server)",
+            q["queued"],
+            "" if q["oldestQueued"] is None else shown(q["oldestQueued"]),
+            q["running"],
+            q["places"],
+            _who(q),
+        ]
+        for q in found
+    ]
+    table(["GROUP", "QUEUED>", "SINCE", "RUNNING>", "PLACES>", "SERVERS"], rows, wraps=["SERVERS"])
+
+
+def _who(queue: Queue) -> str:
+    told = [f"{', '.join(queue['live'])}" if queue["live"] else "nobody"]
+    told += [f"draining: {', '.join(queue['draining'])}"] if queue["draining"] else []
+    told += [f"gone: {', '.join(queue['lost'])}"] if queue["lost"] else []
+    return "; ".join(told)
+
+
 @servers.command("list")
 def list_servers(json: Json = False) -> None:
     """Show the servers: who lives, what each one serves and how many runs it has."""
@@ -89,13 +119,44 @@ def list_servers(json: Json = False) -> None:
         as_json(found)
         return
     rows = [
-        [s["id"], s["name"], _state(s), f"{s['running']} of {s['concurrency']}", ", ".join(s["groups"])]
+        [
+            s["id"],
+            s["name"],
+            _state(s),
+            f"{s['running']} of {s['concurrency']}",
+            ", ".join(s["groups"]),
+            ", ".join(f"{name}={value}" for name, value in s["labels"].items()),
+        ]
         for s in found
     ]
-    table(["ID>", "NAME", "STATE", "RUNS>", "GROUPS"], rows, wraps=["STATE", "GROUPS"])
+    table(["ID>", "NAME", "STATE", "RUNS>", "GROUPS", "LABELS"], rows, wraps=["STATE", "GROUPS", "LABELS"])
+
+
+@servers.command()
+def drain(server: ServerWord, json: Json = False) -> None:
+    """Let a server finish what it has and take nothing new, until `undrain`."""
+    with connect() as client:
+        changed = client.server_groups.drain(the_server(client, server)["id"])
+    if json:
+        as_json(changed)
+        return
+    has = "1 run" if changed["running"] == 1 else f"{changed['running']} runs"
+    say(f"Server {changed['id']} ({changed['name']}) takes nothing new. It has {has}.")
+
+
+@servers.command()
+def undrain(server: ServerWord, json: Json = False) -> None:
+    """Let a server take runs again."""
+    with connect() as client:
+        changed = client.server_groups.undrain(the_server(client, server)["id"])
+    if json:
+        as_json(changed)
+        return
+    say(f"Server {changed['id']} ({changed['name']}) takes runs again.")
 
 
 def _state(server: Server) -> str:
     if server["isLive"]:
-        return "live"
+        since = server["drainingSince"]
+        return "live" if since is None else f"draining since {shown(since, seconds=False)}"
     return f"gone since {shown(server['leaseUntil'], seconds=False)}"

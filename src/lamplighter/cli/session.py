@@ -11,14 +11,14 @@ import typer
 
 from lamplighter.client import Agent, Client, Run, Schedule, is_local
 from lamplighter.client.proxy_pools import ProxyPool, ProxyPoolSums
-from lamplighter.client.server_groups import ServerGroup
+from lamplighter.client.server_groups import Server, ServerGroup
 from lamplighter.client.spaces import Space
 from lamplighter.client.users import User
 from lamplighter.client.webhooks import Webhook
 from lamplighter.errors import InvalidInput, NotFound
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-Named = TypeVar("Named", Agent, Schedule, ProxyPoolSums, ServerGroup, Space, User, Webhook)
+Named = TypeVar("Named", Agent, Schedule, ProxyPoolSums, Server, ServerGroup, Space, User, Webhook)
 
 AgentWord = Annotated[
     str, typer.Argument(metavar="AGENT", help="Id, name, or the beginning of a name that fits only one.")
@@ -113,6 +113,13 @@ def the_group(client: Client, word: str) -> ServerGroup:
     """The server group that ``word`` names."""
     where = "`lamplighter group list` shows what there is"
     return named_or_id(client.server_groups.every(), word, "server group", where)
+
+
+def the_server(client: Client, word: str) -> Server:
+    """The server that ``word`` names."""
+    return named_or_id(
+        client.server_groups.servers(), word, "server", "`lamplighter server list` shows what there is"
+    )
 
 
 def the_space(client: Client, word: str) -> Space:

@@ -37,6 +37,14 @@ def worker(
             show_default=False,
         ),
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Shown with the server, as in zone=eu-1; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Start a worker: a server of a fleet that takes runs, and reaches its installation over the broker.
 
@@ -49,6 +57,7 @@ def worker(
         name=name,
         concurrency=concurrency,
         groups=group or (),
+        labels=label or (),
     )
     try:
         from lamplighter.worker import serve

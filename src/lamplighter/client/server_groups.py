@@ -25,8 +25,24 @@ class Server(TypedDict):
     concurrency: int
     running: int
     isLive: bool
+    drainingSince: str | None
+    labels: dict[str, str]
     started: str
     leaseUntil: str
+
+
+class Queue(TypedDict):
+    """What waits for the servers of a group (null: for any server), and who takes it."""
+
+    serverGroupId: int | None
+    serverGroup: str | None
+    queued: int
+    oldestQueued: str | None
+    running: int
+    places: int
+    live: list[str]
+    draining: list[str]
+    lost: list[str]
 
 
 class AsyncServerGroups(AsyncRoutes):
@@ -57,3 +73,15 @@ class AsyncServerGroups(AsyncRoutes):
     async def servers(self) -> list[Server]:
         """The servers ever seen, by name."""
         return await self._ask(list[Server], "GET", "/servers")
+
+    async def queues(self) -> list[Queue]:
+        """What waits for any server, and then for each group by name."""
+        return await self._ask(list[Queue], "GET", "/queues")
+
+    async def drain(self, server_id: int) -> Server:
+        """Let a server finish what it has and take nothing new."""
+        return await self._ask(Server, "POST", f"/servers/{server_id}/drain")
+
+    async def undrain(self, server_id: int) -> Server:
+        """Let a server take runs again."""
+        return await self._ask(Server, "POST", f"/servers/{server_id}/undrain")

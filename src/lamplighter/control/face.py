@@ -127,7 +127,9 @@ class Concluded:
 class Control(Protocol):
     """The truth, as one server reaches it; the server is known by its name."""
 
-    def register(self, incarnation: str, concurrency: int, groups: Sequence[str]) -> None:
+    def register(
+        self, incarnation: str, concurrency: int, groups: Sequence[str], labels: Mapping[str, str]
+    ) -> None:
         """A process of this server begins: from now on only what carries its ``incarnation`` speaks for it."""
         ...
 

@@ -42,10 +42,12 @@ class ControlPlane:
 
     # --- the server ---
 
-    def register(self, incarnation: str, concurrency: int, group_names: Sequence[str]) -> None:
+    def register(
+        self, incarnation: str, concurrency: int, group_names: Sequence[str], labels: Mapping[str, str]
+    ) -> None:
         now = self._clock.now()
         with self._alone() as c:
-            server_id = servers.register(c, self._name, incarnation, concurrency, now, now + LEASE)
+            server_id = servers.register(c, self._name, incarnation, concurrency, now, now + LEASE, labels)
             groups.serve(c, server_id, group_names, now)
 
     def renew(self, incarnation: str) -> bool:

@@ -6,7 +6,7 @@ queues.
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -37,15 +37,23 @@ _MOST_RESUMES = 5  # of one claim, before the run is given up
 class Pool(Loop):
     """Carries out at most ``concurrency`` runs at a time on this machine, as the server whose ``control`` it has.
 
-    It takes runs without a group and those of the ``server_groups`` of these names. When it ends, the processes of
+    It takes runs without a group and those of the ``server_groups`` of these names; its ``labels`` are shown to
+    people. When it ends, the processes of
     its runs go on, and the next start adopts them.
     """
 
-    def __init__(self, shop: Workshop, concurrency: int, server_groups: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        shop: Workshop,
+        concurrency: int,
+        server_groups: Sequence[str] = (),
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__("runner", shop.clock, self.pass_once)
         self._shop = shop
         self._concurrency = concurrency
         self._groups = tuple(server_groups)
+        self._labels = dict(labels or {})
         self._incarnation = uuid.uuid4().hex
         self._is_registered = False
         self._lease_renewed = shop.clock.now()
@@ -73,7 +81,7 @@ class Pool(Loop):
         """Register this server and adopt the runs that its former process left; returns how many. Unavailable."""
         now = self._shop.clock.now()
         with self._contact():
-            self._shop.control.register(self._incarnation, self._concurrency, self._groups)
+            self._shop.control.register(self._incarnation, self._concurrency, self._groups, self._labels)
         self._is_registered, self._lease_renewed = True, now
         self._resume_left_behind(is_first=True)
         return self.going

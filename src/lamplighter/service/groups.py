@@ -1,6 +1,6 @@
 """Use cases of server groups, and looking at the servers themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StrictStr, WithJsonSchema
 from lamplighter import planner
 from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, NotFound
-from lamplighter.model import Actor, Schedule, ServerGroup, ServerState
+from lamplighter.model import Actor, Queue, Schedule, Server, ServerGroup, ServerState
 from lamplighter.service import audit
 from lamplighter.service.access import require_admin
 from lamplighter.service.requests import Clean, Name, Request
@@ -44,11 +44,15 @@ class GroupRequest(Request):
 
 
 class Groups:
-    """Named groups of servers. A server says when it starts which groups it serves."""
+    """Named groups of servers. A server says when it starts which groups it serves.
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    ``on_runs_ready`` is called when runs that queue may be taken.
+    """
+
+    def __init__(self, db: Database, clock: Clock, on_runs_ready: Callable[[], None]) -> None:
         self._db = db
         self._clock = clock
+        self._on_runs_ready = on_runs_ready
 
     def every(self, _actor: Actor) -> list[ServerGroup]:
         """All groups by name."""
@@ -103,12 +107,33 @@ class Groups:
     def servers(self, _actor: Actor) -> list[ServerState]:
         """All servers ever seen, by name: whether each one lives, what it serves, how many runs it has."""
         with self._db.read() as c:
+            return _states(c, servers.every(c), self._clock.now())
+
+    def drain(self, actor: Actor, server_id: int, *, on: bool) -> ServerState:
+        """Let a server take nothing new, or (``on`` False) take runs again; NotFound.
+
+        Doing it again changes nothing. What is on the server goes on.
+        """
+        require_admin(actor)
+        with self._db.write() as c:
             now = self._clock.now()
-            names, counts = groups.names_by_server(c), servers.run_counts(c)
-            return [
-                ServerState(one, names.get(one.id, ()), counts.get(one.id, 0), one.lease_until >= now)
-                for one in servers.every(c)
-            ]
+            server = servers.get(c, server_id)
+            if server is None:
+                raise NotFound(f"there is no server {server_id}")
+            if on is not (server.draining_since is not None):
+                servers.drain(c, server_id, now if on else None)
+                action = "server.drain" if on else "server.undrain"
+                audit.note(c, actor, now, action, kind="server", id=server_id, name=server.name)
+            changed = servers.get(c, server_id)
+            [state] = _states(c, [changed or server], now)
+        if not on:
+            self._on_runs_ready()
+        return state
+
+    def queues(self, _actor: Actor) -> list[Queue]:
+        """What waits for any server and for each group, how long it does, and who takes it."""
+        with self._db.read() as c:
+            return groups.queues(c, self._clock.now())
 
     def warnings(self, schedules: Sequence[Schedule]) -> dict[int, list[str]]:
         """For each of the schedules, by its id, what is wrong with where its runs are to go."""
@@ -124,6 +149,14 @@ class Groups:
             if group_id in unserved:
                 told[schedule_id].append(planner.runs_will_wait_for_group(group_id, unserved[group_id]))
         return told
+
+
+def _states(c: sa.Connection, found: Sequence[Server], now: datetime) -> list[ServerState]:
+    names, counts = groups.names_by_server(c), servers.run_counts(c)
+    return [
+        ServerState(one, names.get(one.id, ()), counts.get(one.id, 0), one.lease_until >= now)
+        for one in found
+    ]
 
 
 def _name_of(request: GroupRequest) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Gauge
 
 import lamplighter
@@ -10,15 +11,23 @@ from lamplighter import metrics
 from lamplighter.clock import Clock
 from lamplighter.model import ACTIVE, Actor
 from lamplighter.service.access import require_admin
-from lamplighter.store import runs, schedules, servers
+from lamplighter.store import announcements, broker, groups, runs, schedules, servers
 from lamplighter.store.database import Database
 from lamplighter.triggers import TZDATA_VERSION
 
 
 class Metrics:
-    """``last_passes`` says when each loop of this process last did its work."""
+    """``last_passes`` says when each loop of this process last did its work; there may be a broker."""
 
-    def __init__(self, db: Database, clock: Clock, last_passes: Callable[[], Mapping[str, datetime]]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        last_passes: Callable[[], Mapping[str, datetime]],
+        *,
+        has_broker: bool,
+    ) -> None:
+        self._has_broker = has_broker
         self._db = db
         self._clock = clock
         self._last_passes = last_passes
@@ -54,12 +63,50 @@ class Metrics:
             overdue.set(0 if earliest is None else max(0.0, (now - earliest).total_seconds()))
             due = Gauge("lamplighter_schedules", "Schedules that have a next due time", registry=gauges)
             due.set(schedules.count_with_next_due(c))
-            states = Gauge("lamplighter_servers", "Servers, by whether they live", ["state"], registry=gauges)
-            places = Gauge(
-                "lamplighter_places", "How many runs the live servers take at once", registry=gauges
-            )
-            live = [one for one in servers.every(c) if one.lease_until >= now]
-            states.labels("live").set(len(live))
-            states.labels("lost").set(len(servers.lost(c, now)))
-            places.set(sum(one.concurrency for one in live))
+            self._servers(c, gauges, now)
+            self._outbox(c, gauges, now)
         return metrics.text(gauges)
+
+    def _servers(self, c: sa.Connection, gauges: CollectorRegistry, now: datetime) -> None:
+        states = Gauge("lamplighter_servers", "Servers, by their state", ["state"], registry=gauges)
+        found = servers.every(c)
+        live = [one for one in found if one.lease_until >= now]
+        taking = [one for one in live if one.draining_since is None]
+        states.labels("live").set(len(taking))
+        states.labels("draining").set(len(live) - len(taking))
+        states.labels("lost").set(len(found) - len(live))
+        places = Gauge("lamplighter_places", "How many runs the live servers take at once", registry=gauges)
+        places.set(sum(one.concurrency for one in taking))
+        by_group = {
+            name: Gauge(f"lamplighter_queue_{name}", told, ["group"], registry=gauges)
+            for name, told in {
+                "runs": "Runs that queue, by server group; empty: for any server",
+                "oldest_seconds": "For how long the oldest of them has queued; 0 when none does",
+                "running": "Runs of the group that are on servers",
+                "places": "How many runs the live servers take at once that serve the group",
+                "servers": "Live servers that take runs of the group",
+            }.items()
+        }
+        for queue in groups.queues(c, now):
+            waited = 0.0 if queue.oldest is None else max(0.0, (now - queue.oldest).total_seconds())
+            values = {
+                "runs": queue.queued,
+                "oldest_seconds": waited,
+                "running": queue.running,
+                "places": queue.places,
+                "servers": len(queue.live),
+            }
+            for name, value in values.items():
+                by_group[name].labels(queue.group or "").set(value)
+
+    def _outbox(self, c: sa.Connection, gauges: CollectorRegistry, now: datetime) -> None:
+        waiting = Gauge(
+            "lamplighter_outbox_announcements", "What is to be announced to workers", registry=gauges
+        )
+        waiting.set(announcements.count(c))
+        seen = Gauge(
+            "lamplighter_broker_unseen_seconds",
+            "For how long no process has seen the broker; only where there is one",
+            registry=gauges if self._has_broker else None,
+        )
+        seen.set(max(0.0, (now - broker.seen(c)).total_seconds()))

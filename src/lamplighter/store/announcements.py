@@ -34,6 +34,11 @@ def take(c: sa.Connection, limit: int) -> list[Announcement]:
     ]
 
 
+def count(c: sa.Connection) -> int:
+    """How many wait to be announced."""
+    return int(c.execute(sa.select(sa.func.count()).select_from(announcements)).scalar_one())
+
+
 def clear(c: sa.Connection) -> None:
     """Forget them all: there is no broker."""
     c.execute(announcements.delete())

@@ -10,10 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lamplighter.model import ACTIVE, RunStatus, ServerGroup
+from lamplighter.model import ACTIVE, ON_SERVER, Queue, RunStatus, ServerGroup
 from lamplighter.store.tables import agents, runs, schedules, server_group_servers, server_groups, servers
 
 _QUEUING = sa.text(f"runs.status = {RunStatus.QUEUING.value}")
+_ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
 _OPEN = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
 
 
@@ -96,14 +97,14 @@ def names_by_server(c: sa.Connection) -> dict[int, tuple[str, ...]]:
 
 
 def unserved(c: sa.Connection, ids: Collection[int], now: datetime) -> dict[int, str | None]:
-    """Those of the groups that no live server serves, each with its name; None for one that was removed."""
+    """Those of the groups of which no live server takes runs, each with its name; None for one that is gone."""
     names = {
         row.id: row.name
         for row in c.execute(
             sa.select(server_groups.c.id, server_groups.c.name).where(server_groups.c.id.in_(ids))
         )
     }
-    served = _live_servers(c, now).keys()
+    served = _live_servers(c, now, takes_runs=True).keys()
     return {group_id: names.get(group_id) for group_id in ids if group_id not in served}
 
 
@@ -125,6 +126,54 @@ def users_of(c: sa.Connection, group_id: int, now: datetime, limit: int = 5) -> 
 
 
 # --- what queues for a group ---
+
+
+def queues(c: sa.Connection, now: datetime) -> list[Queue]:
+    """What waits for any server, and then for each group by its name."""
+    known = {row.id: row.name for row in c.execute(sa.select(server_groups).order_by(server_groups.c.name))}
+    group, count = runs.c.server_group_id, sa.func.count()
+    waiting = sa.select(group, count, sa.func.min(runs.c.queued_at)).where(_QUEUING).group_by(group)
+    queued = {row[0]: (row[1], row[2]) for row in c.execute(waiting)}
+    going = sa.select(group, count).where(_ON_SERVER).group_by(group)
+    running = {row[0]: row[1] for row in c.execute(going)}
+    everywhere, serving = _servers_by_group(c)
+    return [
+        _queue(one, known.get(one), queued, running, everywhere if one is None else serving.get(one, []), now)
+        for one in [None, *known]
+    ]
+
+
+def _servers_by_group(c: sa.Connection) -> tuple[list[sa.Row[Any]], dict[int, list[sa.Row[Any]]]]:
+    everywhere = list(c.execute(sa.select(servers).order_by(servers.c.name)))
+    by_id = {row.id: row for row in everywhere}
+    serving: dict[int, list[sa.Row[Any]]] = {}
+    for row in c.execute(sa.select(server_group_servers)):
+        serving.setdefault(row.group_id, []).append(by_id[row.server_id])
+    return everywhere, serving
+
+
+def _queue(
+    group_id: int | None,
+    name: str | None,
+    queued: Mapping[int | None, tuple[int, datetime | None]],
+    running: Mapping[int | None, int],
+    serving: Collection[sa.Row[Any]],
+    now: datetime,
+) -> Queue:
+    live = [row for row in serving if row.lease_until >= now]
+    taking = [row for row in live if row.draining_since is None]
+    count, oldest = queued.get(group_id, (0, None))
+    return Queue(
+        group_id=group_id,
+        group=name,
+        queued=count,
+        oldest=oldest,
+        running=running.get(group_id, 0),
+        places=sum(row.concurrency for row in taking),
+        live=tuple(sorted(row.name for row in taking)),
+        draining=tuple(sorted(row.name for row in live if row.draining_since is not None)),
+        lost=tuple(sorted(row.name for row in serving if row.lease_until < now)),
+    )
 
 
 def with_queues(c: sa.Connection) -> list[int]:
@@ -171,14 +220,16 @@ def tell(c: sa.Connection, run_ids: Collection[int], message: str | None) -> int
     return c.execute(query).rowcount
 
 
-def _live_servers(c: sa.Connection, now: datetime) -> dict[int, tuple[str, ...]]:
-    """The names of the live servers of each group that has some."""
+def _live_servers(c: sa.Connection, now: datetime, *, takes_runs: bool = False) -> dict[int, tuple[str, ...]]:
+    """The names of the live servers of each group that has some; of those only that do not drain."""
     query = (
         sa.select(server_group_servers.c.group_id, servers.c.name)
         .join(servers, servers.c.id == server_group_servers.c.server_id)
         .where(servers.c.lease_until >= now)
         .order_by(servers.c.name)
     )
+    if takes_runs:
+        query = query.where(servers.c.draining_since.is_(None))
     found: dict[int, tuple[str, ...]] = {}
     for group_id, name in c.execute(query):
         found[group_id] = (*found.get(group_id, ()), name)

@@ -1,6 +1,8 @@
 """Servers and their leases: who may hold runs at present. One lease a server, not one a run."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,7 +14,13 @@ _ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(O
 
 
 def register(
-    c: sa.Connection, name: str, incarnation: str, concurrency: int, now: datetime, lease_until: datetime
+    c: sa.Connection,
+    name: str,
+    incarnation: str,
+    concurrency: int,
+    now: datetime,
+    lease_until: datetime,
+    labels: Mapping[str, str] | None = None,
 ) -> int:
     """Note that a server's process has started, under the name that it always has; returns its id."""
     values = {
@@ -20,6 +28,7 @@ def register(
         "concurrency": concurrency,
         "started": now,
         "lease_until": lease_until,
+        "labels": dict(labels or {}),
     }
     known = c.execute(
         servers.update().where(servers.c.name == name).values(values).returning(servers.c.id)
@@ -82,6 +91,18 @@ def is_still_lost(c: sa.Connection, server_id: int, now: datetime) -> bool:
     return bool(c.execute(query).scalar_one())
 
 
+def drain(c: sa.Connection, server_id: int, since: datetime | None) -> None:
+    """From now on the server takes no new runs; with None it does again. What it has it goes on with."""
+    take(c, servers.c.id, [server_id])
+    c.execute(servers.update().where(servers.c.id == server_id).values(draining_since=since))
+
+
+def get(c: sa.Connection, server_id: int) -> Server | None:
+    """One server, or None."""
+    row = c.execute(sa.select(servers).where(servers.c.id == server_id)).one_or_none()
+    return None if row is None else _server(row)
+
+
 def every(c: sa.Connection) -> list[Server]:
     """All servers ever seen, by name."""
     return [_server(row) for row in c.execute(sa.select(servers).order_by(servers.c.name))]
@@ -93,6 +114,14 @@ def run_counts(c: sa.Connection) -> dict[int, int]:
     return {server_id: count for server_id, count in c.execute(query)}  # noqa: C416 - rows, not pairs
 
 
-def _server(row: sa.Row[tuple[object, ...]]) -> Server:
-
-    return Server(row.id, row.name, row.incarnation, row.concurrency, row.started, row.lease_until)
+def _server(row: sa.Row[Any]) -> Server:
+    return Server(
+        row.id,
+        row.name,
+        row.incarnation,
+        row.concurrency,
+        row.started,
+        row.lease_until,
+        row.draining_since,
+        row.labels,
+    )

@@ -1,7 +1,7 @@
 """Made from client/server_groups.py by `make client`. Do not edit."""
 
 from lamplighter.client.generated.sending import Routes
-from lamplighter.client.server_groups import Server, ServerGroup
+from lamplighter.client.server_groups import Queue, Server, ServerGroup
 
 
 class ServerGroups(Routes):
@@ -32,3 +32,15 @@ class ServerGroups(Routes):
     def servers(self) -> list[Server]:
         """The servers ever seen, by name."""
         return self._ask(list[Server], "GET", "/servers")
+
+    def queues(self) -> list[Queue]:
+        """What waits for any server, and then for each group by name."""
+        return self._ask(list[Queue], "GET", "/queues")
+
+    def drain(self, server_id: int) -> Server:
+        """Let a server finish what it has and take nothing new."""
+        return self._ask(Server, "POST", f"/servers/{server_id}/drain")
+
+    def undrain(self, server_id: int) -> Server:
+        """Let a server take runs again."""
+        return self._ask(Server, "POST", f"/servers/{server_id}/undrain")

@@ -13,6 +13,7 @@ from lamplighter.service.groups import GroupRequest
 
 router = APIRouter(tags=["server groups"], route_class=OnceRoute)
 GroupId = Annotated[int, Path(alias="groupId", ge=1, le=2**31 - 1), Digits]
+ServerId = Annotated[int, Path(alias="serverId", ge=1, le=2**31 - 1), Digits]
 
 
 class GroupShape(Shape):
@@ -47,6 +48,8 @@ class ServerShape(Shape):
     concurrency: int
     running: int = Field(description="How many runs are on it")
     is_live: bool
+    draining_since: Time | None = Field(description="Since when it takes no new runs; null: it takes some")
+    labels: dict[str, str] = Field(description="What it was started with, for people")
     started: Time
     lease_until: Time = Field(description="Until when it may hold runs without being heard of")
 
@@ -60,8 +63,39 @@ class ServerShape(Shape):
             concurrency=s.server.concurrency,
             running=s.running,
             is_live=s.is_live,
+            draining_since=s.server.draining_since,
+            labels=dict(s.server.labels),
             started=s.server.started,
             lease_until=s.server.lease_until,
+        )
+
+
+class QueueShape(Shape):
+    """What waits for the servers of a group, or for any server."""
+
+    server_group_id: int | None = Field(description="Null: runs that any server may take")
+    server_group: str | None
+    queued: int
+    oldest_queued: Time | None = Field(description="Since when the longest waits")
+    running: int = Field(description="How many of its runs are on servers")
+    places: int = Field(description="How many runs the live servers take at once, whichever they serve")
+    live: list[str] = Field(description="The live servers that take its runs")
+    draining: list[str] = Field(description="The live servers that take nothing new")
+    lost: list[str] = Field(description="The servers of which nothing is heard")
+
+    @classmethod
+    def of(cls, q: model.Queue) -> "QueueShape":
+        """The answer for a queue."""
+        return cls(
+            server_group_id=q.group_id,
+            server_group=q.group,
+            queued=q.queued,
+            oldest_queued=q.oldest,
+            running=q.running,
+            places=q.places,
+            live=list(q.live),
+            draining=list(q.draining),
+            lost=list(q.lost),
         )
 
 
@@ -108,3 +142,21 @@ def delete_group(group_id: GroupId, use: Use, caller: Caller) -> None:
 def list_servers(use: Use, caller: Caller, paging: Paging) -> list[ServerShape] | Page[ServerShape]:
     """The servers ever seen, by name."""
     return paging.page([ServerShape.of(one) for one in use.groups.servers(caller)])
+
+
+@router.get("/queues", responses=problems(400, 401))
+def list_queues(use: Use, caller: Caller, paging: Paging) -> list[QueueShape] | Page[QueueShape]:
+    """What waits for any server, and then for each server group by name."""
+    return paging.page([QueueShape.of(one) for one in use.groups.queues(caller)])
+
+
+@router.post("/servers/{serverId}/drain", responses=problems(400, 401, 404))
+def drain_server(server_id: ServerId, use: Use, caller: Caller) -> ServerShape:
+    """Let a server finish what it has and take nothing new, also after it was started anew."""
+    return ServerShape.of(use.groups.drain(caller, server_id, on=True))
+
+
+@router.post("/servers/{serverId}/undrain", responses=problems(400, 401, 404))
+def undrain_server(server_id: ServerId, use: Use, caller: Caller) -> ServerShape:
+    """Let a server take runs again."""
+    return ServerShape.of(use.groups.drain(caller, server_id, on=False))
