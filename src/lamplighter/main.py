@@ -1,6 +1,5 @@
 """The composition root: builds the parts of a server, starts them, stops them."""
 
-import secrets
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -29,8 +27,10 @@ from lamplighter.files import Files, write_whole
 from lamplighter.http.api.access import Services
 from lamplighter.http.app import create_app
 from lamplighter.http.connections import PatientProtocol
+from lamplighter.installation import open_installation
 from lamplighter.loop import Loop
 from lamplighter.messenger import Messenger
+from lamplighter.moving import refuse_moved
 from lamplighter.notifier import Notifier
 from lamplighter.pruner import Pruner
 from lamplighter.runner import unused_environments
@@ -64,10 +64,9 @@ from lamplighter.service.tokens import TokenSigner
 from lamplighter.service.users import Users
 from lamplighter.service.webhooks import Webhooks
 from lamplighter.signing import Signer
-from lamplighter.store import announcements, sealed
+from lamplighter.store import announcements
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
-from lamplighter.vault import CannotUnseal, Vault
 
 if TYPE_CHECKING:
     from lamplighter.fleet import Fleet
@@ -120,14 +119,14 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     clock = clock or shared_clock or SystemClock()
     files = Files.at(settings.data, settings.files_url, settings.files_endpoint)
     files.empty_trash()
-    secret = _secret(settings.data)
+    installation = open_installation(settings.data, settings.vault_key, db)
+    vault, secret = installation.vault, installation.secret
     oidc = settings.oidc
     issuer = None if oidc is None else OpenIdIssuer(oidc.issuer, oidc.audience, clock)
     identity = Identity(db, clock, TokenSigner(secret), issuer)
     new_key = identity.set_up(
         settings.bootstrap_key, lambda key: write_whole(settings.data / "admin.key", f"{key}\n".encode())
     )
-    vault = _vault(settings, db)
     environments = Environments(settings.data / "environments")
     messenger = Messenger()
     pruner = Pruner(db, files)
@@ -295,6 +294,7 @@ def _tell_streams_to_end(server: uvicorn.Server, app: FastAPI) -> None:
 
 def _database(settings: Settings) -> Database:
     if settings.database_url is None:
+        refuse_moved(settings.data)
         return Database.embedded(settings.data / "lamplighter.db")
     if find_spec("psycopg") is None:
         raise Conflict("LAMPLIGHTER_DATABASE_URL needs psycopg: pip install 'lamplighter[postgresql]'")
@@ -364,45 +364,3 @@ def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}"
-
-
-def _vault(settings: Settings, db: Database) -> Vault:
-    """The vault; when its file has several keys, all that is sealed is brought under the first one."""
-    file = settings.vault_key or settings.data / "vault.key"
-    vault = Vault.in_file(file)
-    installation = settings.data / "installation"
-    if not installation.exists():  # it stays when the key changes
-        write_whole(installation, f"{vault.fingerprint}\n".encode())
-    vault.fingerprint = installation.read_text().strip()
-    if vault.has_older_keys:
-        lost = 0
-
-        def change(text: str) -> str:
-            nonlocal lost
-            try:
-                return vault.resealed(text)
-            except CannotUnseal:
-                lost += 1
-                return text
-
-        with db.write() as c:
-            changed = sealed.change_all(c, change)
-        told = (
-            "all secrets are sealed with the first key of the vault: the others can be taken out of its file"
-        )
-        log.info(told, file=str(file), resealed=changed, unreadable=lost)
-    return vault
-
-
-def _secret(data: Path) -> bytes:
-    """The key that signs addresses of downloads and webhooks, made on the first start."""
-    file = data / "secret.key"
-    if not file.exists():
-        write_whole(file, secrets.token_bytes(32))
-    secret = file.read_bytes()
-    if len(secret) < 32:
-        raise Conflict(
-            f"{file} is damaged: put it back from a backup, or remove it and a new one is made"
-            " (addresses of downloads and webhooks then change)"
-        )
-    return secret

@@ -108,6 +108,7 @@ class Fleet:
             "LAMPLIGHTER_DATABASE_URL": self.postgresql.address,
             "LAMPLIGHTER_BOOTSTRAP_KEY": KEY,
             "LAMPLIGHTER_RATE_LIMIT": "0",
+            "LAMPLIGHTER_VAULT_KEY_FILE": str(folder / "vault.key"),
         }
         self.clock = folder / "clock"
         self.set_clock(timedelta(0))

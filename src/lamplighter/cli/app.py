@@ -29,6 +29,7 @@ from lamplighter.cli import (
 from lamplighter.cli.as_code import apply, export
 from lamplighter.cli.audit import audit
 from lamplighter.cli.doctor import doctor
+from lamplighter.cli.migrate import migrate
 from lamplighter.cli.output import fail, say
 from lamplighter.cli.problems import lines_about, status_of
 from lamplighter.cli.up import up
@@ -91,6 +92,7 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(worker)
+app.command()(migrate)
 for group, name, text in (
     (agents.app, "agent", "Agents: deploy, list, archive, restore versions."),
     (schedules.app, "schedule", "Schedules: add, preview, edit, and why one did not run."),

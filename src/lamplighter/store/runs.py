@@ -276,6 +276,16 @@ def ids_of_agent(c: sa.Connection, agent_id: int) -> list[int]:
     return list(c.execute(sa.select(runs.c.id).where(runs.c.agent_id == agent_id)).scalars())
 
 
+def all_ids(c: sa.Connection) -> list[int]:
+    """The ids of all runs, oldest first."""
+    return list(c.execute(sa.select(runs.c.id).order_by(runs.c.id)).scalars())
+
+
+def ids_on_servers(c: sa.Connection) -> list[int]:
+    """The ids of the runs that servers have."""
+    return list(c.execute(sa.select(runs.c.id).where(_ON_SERVER)).scalars())
+
+
 def count_of_agent(c: sa.Connection, agent_id: int) -> int:
     """How many runs an agent has."""
     query = sa.select(sa.func.count()).select_from(runs).where(runs.c.agent_id == agent_id)

@@ -347,6 +347,14 @@ servers = _table(
     sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),
 )
 
+# One row at most.
+installation = _table(
+    "installation",
+    _id(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("sealed_secret", sa.Text, nullable=False),
+)
+
 # One row, which is always there.
 broker = _table("broker", _id(), sa.Column("seen", Instant, nullable=False))
 
