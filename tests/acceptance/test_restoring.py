@@ -124,6 +124,7 @@ def test_no_due_time_is_lost_or_doubled_by_a_restored_backup(scene: Scene, tmp_p
     _wait_until(begin + timedelta(seconds=2 * DUE_TIMES / 3))
     server.kill()
     server.http.close()
+    _end_what_goes(scene.place.data)
 
     restored = scene.restore(tmp_path / "backup")
     with restored.server() as again:
@@ -139,7 +140,6 @@ def test_no_due_time_is_lost_or_doubled_by_a_restored_backup(scene: Scene, tmp_p
     db.close()
     assert sum(len(kept.expected) for kept in history.schedules) == DUE_TIMES
     assert list(due_times_once(history)) == []
-    _end_what_is_left(scene.place.data)
 
 
 def _all_decided(server: RunningServer, agent: int) -> bool:
@@ -153,10 +153,10 @@ def _wait_until(moment: datetime) -> None:
     time.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
 
 
-def _end_what_is_left(data: Path) -> None:
-    """The agent of the installation that was killed goes on; nobody watches it any more."""
+def _end_what_goes(data: Path) -> None:
+    """The machine is lost, and its runs with it."""
     for file in data.glob("runs/*/*/attempt-*/process.json"):
         pid = int(json.loads(file.read_bytes())["pid"])
         command = Path(f"/proc/{pid}/cmdline")
         if command.exists() and str(file.parent).encode() in command.read_bytes():
-            os.kill(pid, signal.SIGUSR1)
+            os.kill(pid, signal.SIGKILL)
