@@ -42,9 +42,10 @@ class RealNats:
         """Start it with what is stored, and return when it serves."""
         configuration = self._configuration or self._plain()
         command = [program(), "-c", str(configuration), "-a", self._host, "-p", str(self.port)]
+        command += [] if self._configuration else ["-sd", str(self.store)]
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "nats.log").open("ab") as log:
-            self._process = subprocess.Popen([*command, "-sd", str(self.store)], stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         eventually(self._serves)
         return self
 

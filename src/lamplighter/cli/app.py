@@ -12,6 +12,7 @@ import lamplighter
 from lamplighter.cli import (
     agents,
     billing,
+    fleet,
     groups,
     imports,
     keys,
@@ -100,6 +101,7 @@ for group, name, text in (
     (webhooks.app, "webhook", "Webhooks: let others start an agent by an address of its own."),
     (proxies.app, "proxy", "Pools of proxies: add, change, check, and how they do."),
     (groups.app, "group", "Server groups: which servers take which runs."),
+    (fleet.app, "fleet", "The broker of a fleet: its configuration, and who may connect."),
     (groups.servers, "server", "Servers: which there are, and how busy."),
     (summaries.app, "summary", "Sums over what ran: how runs ended, and what they extracted."),
     (billing.app, "billing", "Usage and cost: rates, credits, and what agents and runs cost."),
