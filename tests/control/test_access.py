@@ -115,7 +115,7 @@ def test_a_worker_may_do_nothing_in_the_name_of_others(scene: Scene, forbidden: 
     if not forbidden.startswith("$JS"):
         control.subscribe(forbidden, lambda subject, _: heard.append(subject))
     with pytest.raises(BusAway):
-        worker.request(forbidden, b"{}", 1)
+        worker.request(forbidden, b'{"batch": 1, "no_wait": true}', 1)
     control.publish("after", b"")
     assert heard == []
     assert RunStream(control).answers(), "the stream is there"
@@ -142,8 +142,10 @@ def test_who_is_not_a_member_is_not_let_in(scene: Scene, tmp_path: Path) -> None
             bus.request("anything", b"", 2)
         assert not bus.is_connected
     for seed, told in ((tmp_path / "none", "cannot be read"), (scene.authority.key, "must be a .creds file")):
+        bus = Bus([scene.broker.url], "w 1", clock=SystemClock(), credentials=seed)
         with pytest.raises(InvalidInput, match=told):
-            Bus([scene.broker.url], "w 1", clock=SystemClock(), credentials=seed).start()
+            bus.start()
+        bus.close()
 
 
 def test_a_broker_of_an_unknown_authority_is_not_believed(scene: Scene, tmp_path: Path) -> None:

@@ -243,8 +243,9 @@ class Bus:
     async def _live(self) -> None:
         keeping = self._loop.create_task(self._keep_connected())
         await self._end.wait()
-        keeping.cancel()
-        await asyncio.wait([keeping])
+        while not keeping.done():  # what the client waits for may take a cancellation for something else
+            keeping.cancel()
+            await asyncio.wait([keeping], timeout=_LOOK_SECONDS)
         await asyncio.sleep(0)  # whoever was let in before the end has begun now
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
@@ -254,7 +255,7 @@ class Bus:
         await self._loop.shutdown_default_executor()
 
     async def _keep_connected(self) -> None:
-        while True:
+        while not self._end.is_set():
             client = Client()
             try:
                 await client.connect(**self._options_of_each)
