@@ -107,16 +107,16 @@ def program() -> str:
 
 
 class Authority:
-    """An authority that signs certificates, and one for 127.0.0.1; each in a file."""
+    """An authority that signs certificates, and one for an address; each in a file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.ca, self.certificate, self.key = folder / "ca.pem", folder / "server.pem", folder / "server.key"
         ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         ca_name = _named("Test authority")
-        signed = _certificate(ca_name, ca_name, ca_key.public_key(), ca_key, is_ca=True)
+        signed = _certificate(ca_name, ca_name, ca_key.public_key(), ca_key, address, is_ca=True)
         self.ca.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-        own = _certificate(_named("nats"), ca_name, server_key.public_key(), ca_key, is_ca=False)
+        own = _certificate(_named("nats"), ca_name, server_key.public_key(), ca_key, address, is_ca=False)
         self.certificate.write_bytes(own.public_bytes(serialization.Encoding.PEM))
         self.key.write_bytes(
             server_key.private_bytes(
@@ -136,6 +136,7 @@ def _certificate(
     issuer: x509.Name,
     key: ec.EllipticCurvePublicKey,
     signer: ec.EllipticCurvePrivateKey,
+    address: str,
     *,
     is_ca: bool,
 ) -> x509.Certificate:
@@ -149,7 +150,7 @@ def _certificate(
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False

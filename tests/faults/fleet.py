@@ -17,12 +17,13 @@ import httpx
 import sqlalchemy as sa
 
 from faults.hosts import Host, Network
+from lamplighter.control import access
 from lamplighter.files import Files
 from lamplighter.model import ACTIVE
 from lamplighter.store import servers
 from lamplighter.store.database import Database
 from lamplighter.store.tables import runs
-from real_nats import RealNats
+from real_nats import Authority, RealNats
 from real_postgresql import RealPostgresql
 from running_server import KEY, eventually, free_port
 from small_disk import small_disk
@@ -89,6 +90,8 @@ class Member:
 class Fleet:
     """PostgreSQL, NATS, a store, two schedulers, two APIs and some workers, each worker on a host of its own.
 
+    The broker encrypts, and lets each worker do only what it needs.
+
     The last worker has a small disk, and the one before it a clock that can be set.
     """
 
@@ -101,9 +104,24 @@ class Fleet:
         stack.callback(self.postgresql.remove)
         self.postgresql.start()
         stack.callback(self.postgresql.stop)
-        self.nats = stack.enter_context(RealNats(folder / "nats", host=self._network.address))
+        self._access = folder / "access"
+        authority = Authority(folder / "tls", self._network.address)
+        configuration = access.write_configuration(
+            self._access,
+            listen="127.0.0.1:0",  # which RealNats knows better
+            store=folder / "nats" / "store",
+            certificate=authority.certificate,
+            key=authority.key,
+        )
+        for number in range(1, workers + 1):
+            access.add(self._access, f"worker-{number}", _groups(number))
+        self.nats = stack.enter_context(
+            RealNats(folder / "nats", configuration=configuration, tls=True, host=self._network.address)
+        )
         self._shared = {
             "LAMPLIGHTER_NATS_URL": self.nats.url,
+            "LAMPLIGHTER_NATS_CA": str(authority.ca),
+            "LAMPLIGHTER_NATS_CREDENTIALS": str(self._access / "control.nk"),
             "LAMPLIGHTER_FILES_URL": f"file://{folder}/store",
             "LAMPLIGHTER_DATABASE_URL": self.postgresql.address,
             "LAMPLIGHTER_BOOTSTRAP_KEY": KEY,
@@ -145,8 +163,8 @@ class Fleet:
         name = f"worker-{number}"
         data = self.folder / name
         arguments = ["worker", "--name", name, "--data", str(data), "--concurrency", str(places)]
-        arguments += [f"--group={GROUP}"] if number % 2 else []
-        environment = dict(self._shared)
+        arguments += [f"--group={group}" for group in _groups(number)]
+        environment = self._shared | {"LAMPLIGHTER_NATS_CREDENTIALS": str(self._access / f"{name}.nk")}
         if number == workers - 1:
             environment |= {
                 "LD_PRELOAD": str(next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))),
@@ -250,6 +268,10 @@ class Fleet:
         for member in self.members:
             with suppress(AssertionError):
                 member.crash()
+
+
+def _groups(worker: int) -> list[str]:
+    return [GROUP] if worker % 2 else []
 
 
 def _going(db: Database) -> int:
