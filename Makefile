@@ -50,7 +50,7 @@ $(VENV)/.demo-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,fleet,notifications,parquet,postgresql,s3,dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,fleet,notifications,parquet,postgresql,s3,tracing,dev]'
 	@touch $@ $(VENV)/.demo-ready
 
 .PHONY: help demo test check docs client examples bench clean

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from lamplighter import charging, metrics, planner, telling
+from lamplighter import charging, metrics, planner, telling, tracing
 from lamplighter.charging import NOTHING, Work
 from lamplighter.launch import release, settle_set
 from lamplighter.model import Claim, Counters, Run, RunStatus, SetState, StopCause, Verdict
@@ -15,11 +15,18 @@ _chance = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
 
 
 def conclude(
-    c: sa.Connection, run: Run, verdict: Verdict, counters: Counters, now: datetime, work: Work = NOTHING
+    c: sa.Connection,
+    run: Run,
+    verdict: Verdict,
+    counters: Counters,
+    now: datetime,
+    work: Work = NOTHING,
+    exporting_since: datetime | None = None,
 ) -> bool:
     """End the run's current attempt with ``verdict``: for good, or with another attempt to follow.
 
     ``work`` is what the attempt is charged for besides its time; of one that was lost nothing else is known.
+    ``exporting_since`` is when its process had ended.
     False when the attempt is no longer the current one: then nothing was changed.
     """
     agents.take_turn(c, [run.agent_id])
@@ -57,7 +64,9 @@ def conclude(
         agents.touch(c, run.agent_id, now)
         charging.attempt_ended(c, run, work, now)
         metrics.attempt_ended(verdict.status, run.start_time, now)
-        if not is_retried(run, verdict):
+        is_final = not is_retried(run, verdict)
+        tracing.attempt_ended(run, verdict, now, is_final=is_final, exporting_since=exporting_since)
+        if is_final:
             telling.run_ended(c, run, verdict.status, verdict.message, verdict.warnings, now)
     return changed
 

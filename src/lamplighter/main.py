@@ -1,5 +1,6 @@
 """The composition root: builds the parts of a server, starts them, stops them."""
 
+import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,7 +15,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from lamplighter import startup
+from lamplighter import startup, tracing
 from lamplighter.clock import Clock, SharedClock, SystemClock
 from lamplighter.combiner import combine_once
 from lamplighter.config import Settings
@@ -127,6 +128,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     new_key = identity.set_up(
         settings.bootstrap_key, lambda key: write_whole(settings.data / "admin.key", f"{key}\n".encode())
     )
+    tracing.set_up(os.environ, vault.fingerprint)
     environments = Environments(settings.data / "environments")
     messenger = Messenger()
     pruner = Pruner(db, files)
@@ -278,6 +280,7 @@ def _stop(house: House, threads: list[threading.Thread]) -> None:
         log.info("runs go on without the server; its next start adopts them", runs=going)
     if house.fleet is not None:
         house.fleet.close()
+    tracing.close()
     house.db.close()
 
 

@@ -43,7 +43,8 @@ def conclude(
         leftover = note_merged(c, run, wanted[0], made, now)
     _keep_what_is_known(c, run, conclusion, now)
     verdict = replace(conclusion.verdict, message=encodable(conclusion.verdict.message))
-    if not lifecycle.conclude(c, run, verdict, conclusion.counters, now, _work(run, conclusion)):
+    work, since = _work(run, conclusion), conclusion.exporting_since
+    if not lifecycle.conclude(c, run, verdict, conclusion.counters, now, work, since):
         raise AssertionError(f"run {run.id} could not go from {run.status!r} to {verdict.status!r}")
     if wanted is not None and made is not None:
         runs.set_export_count(c, wanted[0], made.combination.records)

@@ -7,6 +7,7 @@ Any call may raise Unavailable: the truth cannot be reached now, and another try
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from lamplighter.errors import LamplighterError, Unavailable
@@ -99,7 +100,7 @@ class Conclusion:
 
     ``report`` is what the agent reported and ``statistics`` what its records were like, of a process that ended in
     this attempt. ``merged`` is the combined export that had to be made first; ``leaves_merging`` says that it could
-    not be made and is to be tried later, without this attempt.
+    not be made and is to be tried later, without this attempt. ``exporting_since`` is when the process had ended.
     """
 
     verdict: Verdict
@@ -109,6 +110,7 @@ class Conclusion:
     statistics: RecordStatistics | None = None
     merged: Merged | None = None
     leaves_merging: bool = False
+    exporting_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class _Ending:
             result.statistics,
             self._merged,
             self._leaves_merging,
+            result.exporting_since,
         )
         self._hand_over()
         answer = self._attempt.shop.control.conclude(self._attempt.claim, conclusion)

@@ -7,6 +7,7 @@ delivers.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Result:
     exit_text: str = ""
     report: Mapping[str, Any] | None = None
     statistics: RecordStatistics | None = None
+    exporting_since: datetime | None = None
 
 
 def delivered(attempt: Attempt, result: Result, combined: Combination | None = None) -> Result:

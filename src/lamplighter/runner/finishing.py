@@ -26,11 +26,13 @@ def finish(attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None) -
 
     OSError, such as a full disk, leaves it unconcluded: the caller says so, or comes again.
     """
+    since = attempt.shop.clock.now()
     _make_sure_of_its_folder(attempt)
     seal_input(attempt)
     proxies.forget(attempt.folder)
     delivering.forget_undelivered(attempt)
-    result, summary = _judge(attempt, ended, stop_cause)
+    judged, summary = _judge(attempt, ended, stop_cause)
+    result = replace(judged, exporting_since=since)
     if result.verdict.status in GOOD:
         _begin_export(attempt)
     if not is_part(attempt.run):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lamplighter import tracing
 from lamplighter.errors import LamplighterError
 from lamplighter.files import remove, write_whole
 from lamplighter.manifest import inputs
@@ -130,6 +131,8 @@ def _environment(attempt: Attempt, python: Path) -> dict[str, str]:
         "LAMPLIGHTER_LOG_LEVEL": run.settings.log_level.value,
         "LAMPLIGHTER_SCHEDULED_TIME": "" if due is None else due.isoformat().replace("+00:00", "Z"),
     }
+    if tracing.is_wanted(os.environ):
+        own["TRACEPARENT"] = tracing.traceparent(attempt.installation, run.id, run.attempt)
     if run.settings.log_mode is LogMode.TEXT_AND_HTML:
         folder.snapshots.mkdir()
         own["LAMPLIGHTER_SNAPSHOTS"] = str(folder.snapshots)
