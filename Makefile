@@ -33,6 +33,7 @@ bench: $(VENV)/.dev-ready  ## the benchmarks; they print ratios and assert nothi
 	$(BIN)/python benchmarks/fire_times.py
 	$(BIN)/python benchmarks/burst.py
 	$(BIN)/python benchmarks/upcoming.py
+	$(BIN)/python benchmarks/fleet.py
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -246,3 +246,14 @@ class _JustGone(type(Path())):  # type: ignore[misc]  # the class that Path make
 
 def test_what_somebody_else_has_removed_meanwhile_is_no_problem(tmp_path: Path) -> None:
     remove(_JustGone(tmp_path / "gone"))
+
+
+def test_bundles_that_nobody_uses_make_room_and_are_fetched_again(server: MakeFiles, tmp_path: Path) -> None:
+    files, folder = server("worker"), tmp_path / "worker"
+    old, young = files.keep_bundle({"a": b"1"}), files.keep_bundle({"a": b"2"})
+    [kept] = [path for path in (folder / "bundles").glob("*.zip") if path.stem == old]
+    os.utime(kept, (0, 0))
+    assert files.drop_unused_bundles() == 1
+    assert {path.stem for path in (folder / "bundles").glob("*.zip")} == {young}
+    assert files.bundle_names(old) == ["a"]
+    assert files.drop_unused_bundles() == 0, "it was used just now"

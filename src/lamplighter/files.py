@@ -27,6 +27,7 @@ import shutil
 import stat
 import tempfile
 import threading
+import time
 import uuid
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -49,6 +50,8 @@ log = structlog.get_logger()
 PART_SIZE = 8 * 1024 * 1024
 _GROWING = ("log.txt", "records.jsonl")  # they are sent while they grow
 _STRIPES = 64
+_ROOM, _SHARE_OF_ROOM = 1 << 30, 0.05  # bytes, and of the whole disk: what is smaller
+_BUNDLE_IS_USED = 3600.0  # seconds after it was asked for
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -240,6 +243,22 @@ class Files:
             self.store.put_new(self._key(target), target)
         return address
 
+    def has_room(self) -> bool:
+        """Whether the disk has more left than a little; then nothing should be begun that writes."""
+        usage = shutil.disk_usage(self._data)
+        return usage.free > min(_ROOM, usage.total * _SHARE_OF_ROOM)
+
+    def drop_unused_bundles(self) -> int:
+        """Remove the bundles that were not used for a while and are in the store; returns how many."""
+        if self.store is None:
+            return 0
+        before = time.time() - _BUNDLE_IS_USED
+        unused = [path for path in self._bundles.glob("*.zip") if path.stat().st_mtime < before]
+        for path in unused:
+            self.store.put_new(self._key(path), path)
+            path.unlink(missing_ok=True)
+        return len(unused)
+
     def send_bundles(self) -> int:
         """Keep in the store all bundles that are here; returns how many."""
         bundles = sorted(self._bundles.glob("*.zip"))
@@ -251,7 +270,10 @@ class Files:
     def _bundle(self, address: str) -> Path:
         """The file of a bundle, which is fetched when it is not here; FileNotFoundError when there is none."""
         target = self._bundles / f"{address}.zip"
-        if self.store is None or target.exists():
+        if self.store is None:
+            return target
+        with suppress(FileNotFoundError):
+            os.utime(target)  # it is used
             return target
         with _new_file(self._bundles) as (temporary, file):
             if self.store.get(self._key(target), file):

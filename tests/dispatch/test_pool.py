@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lamplighter.dispatch.pool import Pool
+from lamplighter.files import Files
 from lamplighter.model import ACTIVE, Claim, Run, RunStatus
 from lamplighter.planner import ABSENCE, LEASE
 from lamplighter.runner.attempt import Workshop
@@ -22,6 +23,7 @@ from over_the_broker import over_the_broker
 from real_nats import RealNats
 from real_workshop import make_workshop
 from running_server import eventually
+from small_disk import small_disk
 from store_rows import make_agent, start_set
 from virtual_clock import VirtualClock
 
@@ -226,6 +228,27 @@ def test_the_runs_of_a_silent_server_end_by_themselves_and_are_told_of_when_it_i
     assert run.status is RunStatus.FAILURE
     assert run.message is not None
     assert "its server was silent for too long" in run.message
+
+
+def test_a_server_whose_disk_is_almost_full_takes_nothing_until_there_is_room(
+    db: Database, clock: VirtualClock, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", mib=16) as disk:
+        shop = replace(make_workshop(db, disk, clock), files=Files.at(disk, f"file://{tmp_path}/store", None))
+        scene = Scene(db, disk, clock, shop)
+        pool = Pool(shop, 2)
+        pool.start()
+        scene.start(1)
+        ballast = disk / "ballast"
+        with suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(64 * 1024))
+        pool.pass_once(clock.now())
+        assert scene.runs()[0].status is RunStatus.QUEUING
+        ballast.unlink()
+        pool.pass_once(clock.now())
+        assert scene.pid_of(scene.runs()[0])
+        _end(scene, pool)
 
 
 def _parent(pid: int) -> int:

@@ -59,6 +59,7 @@ class Pool(Loop):
         self._lease_renewed = shop.clock.now()
         self._puller: Puller | None = None
         self._told = threading.Event()  # that something is asked of the runs
+        self._is_full = False
         self._going: dict[Claim, Execution] = {}
         self._resumes: dict[Claim, int] = {}
         self.is_deposed = False  # another process has taken this server's name
@@ -168,7 +169,7 @@ class Pool(Loop):
 
     def _take(self, *, looks: bool) -> None:
         """Take runs: as many as there are places when it ``looks`` by itself, else as many as were announced."""
-        free = self._concurrency - self.going
+        free = self._concurrency - self.going if self._has_room() else 0
         announced = [] if self._puller is None else self._puller.take(max(free, 0))
         wanted = free if looks else len(announced)
         if wanted <= 0:
@@ -183,6 +184,20 @@ class Pool(Loop):
             announcement.done()
         for run in taken:
             self._carry_out(run, resume=False)
+
+    def _has_room(self) -> bool:
+        """Whether the disk has room for another run; what is in the store as well makes some."""
+        files = self._shop.files
+        if files.store is None:
+            return True
+        has_room = files.has_room() or (files.drop_unused_bundles() > 0 and files.has_room())
+        if has_room is self._is_full:
+            self._is_full = not has_room
+            if has_room:
+                log.info("the disk has room again: this server takes runs")
+            else:
+                log.warning("the disk is almost full: this server takes nothing new until there is room")
+        return has_room
 
     def _carry_out(self, run: Run, *, resume: bool, is_last_try: bool = False) -> None:
         execution = Execution(self._shop, run)
