@@ -1,7 +1,7 @@
 """How long it takes until a run that is started begins on a worker, and until a stop reaches its process there.
 
-The same is measured on one embedded server, and compared: the rest is what the fleet's way costs. Needs root, for the
-hosts of the fleet (as the fault runs do).
+The same is measured on one embedded server, and compared: the rest is what the fleet's way costs. Needs root, for
+the hosts of the fleet, as the fault runs do.
 """
 
 import statistics

@@ -35,6 +35,7 @@ _SILENCE_SECONDS = 12.0  # after which a pull of which nothing was heard is dead
 _PAUSE_SECONDS = 0.5  # before a group is asked again that the broker could not serve
 _TICK_SECONDS = 0.25
 _NANO = 1_000_000_000
+_NOBODY = "503"
 _NOTHING_HERE = ("404", "408")  # statuses that end a pull in the usual way
 
 
@@ -228,7 +229,9 @@ class Puller:
             pull.group.behind = 0
             if status not in _NOTHING_HERE:
                 pull.group.not_before = pull.heard + _PAUSE_SECONDS
-                said = (msg.headers or {}).get("Description", "nobody serves it")
+                said = (msg.headers or {}).get("Description", "").strip()
+                if status == _NOBODY:  # the client takes the next header for what it says
+                    said = "there is no consumer for it yet"
                 log.warning("announcements cannot be had", group=pull.group.name, status=status, said=said)
         self._end(pull)
         self._adjust()
