@@ -28,6 +28,7 @@ class RunningWorker:
         self.data = data
         self.name = name
         self._arguments = ["--data", str(data), "--name", name, "--concurrency", str(concurrency)]
+        self._arguments += ["--label", "zone=eu-1"]
         self._arguments += [f"--group={group}" for group in groups]
         self._environment = environment
         self._process: subprocess.Popen[str] | None = None

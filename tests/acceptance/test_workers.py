@@ -1,5 +1,6 @@
 """Real workers that reach a real installation only over a real broker."""
 
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -80,6 +81,33 @@ def test_a_run_on_a_worker_is_stopped(fleet: Fleet) -> None:
     fleet.server.call("POST", f"/agent/{agent}/run/{run['id']}/stop", expect=204)
 
     assert fleet.server.ended(agent, run["id"])["status"] == 8
+
+
+def test_a_stop_that_is_asked_while_the_worker_is_out_of_reach_is_carried_out_when_it_is_back(
+    fleet: Fleet,
+) -> None:
+    worker = fleet.worker("w1")
+    agent = fleet.server.agent("a", WAITS)
+    run = fleet.server.call("POST", f"/agent/{agent}/start", {}, expect=202)
+    eventually(lambda: "waits" in fleet.server.log(agent, run["id"]))
+    worker.signal(signal.SIGSTOP)
+
+    fleet.server.call("POST", f"/agent/{agent}/run/{run['id']}/stop", expect=204)
+    assert fleet.server.status(agent, run["id"])["status"] == 5
+    worker.signal(signal.SIGCONT)
+
+    assert fleet.server.ended(agent, run["id"])["status"] == 8
+
+
+def test_a_drained_worker_takes_nothing_and_another_one_does(fleet: Fleet) -> None:
+    fleet.worker("w1")
+    agent = fleet.server.agent("a", SAYS_IT)
+    [one] = fleet.server.call("GET", "/servers")
+    assert one["labels"] == {"zone": "eu-1"}
+    fleet.server.call("POST", f"/servers/{one['id']}/drain")
+    run = fleet.server.call("POST", f"/agent/{agent}/start", {}, expect=202)
+    fleet.worker("w2")
+    assert fleet.server.ended(agent, run["id"])["serverName"] == "w2"
 
 
 def test_a_worker_that_is_started_again_adopts_its_runs(fleet: Fleet) -> None:

@@ -253,7 +253,7 @@ class Fleet:
         self.schedule(self.agent("short"), begin, end, 60 * (a_second - 3), 0.3, **apart)
         self.schedule(self.agent("exclusive"), begin, end, 60, 0.5, isExclusive=True)
         self.schedule(self.agent("grouped"), begin, end, 60, 0.5, serverGroupId=group, **apart)
-        self.schedule(self.agent("long"), begin, end, 12, 20, **apart)
+        self.schedule(self.agent("long"), begin, end, 8, 45, **apart)
         self.schedule(self.agent("parallel"), begin, end, 12, 0.5, parallelism=3, **apart)
         return end
 
