@@ -108,7 +108,7 @@ def test_no_due_time_is_lost_or_doubled_by_a_restored_backup(scene: Scene, tmp_p
     agent, long = server.agent("prices", SAYS_IT), server.agent("long", WAITS)
     run = server.call("POST", f"/agent/{long}/start", {}, expect=202)
     eventually(lambda: "waits" in server.log(long, run["id"]))
-    begin = datetime.now(UTC) + timedelta(seconds=3)
+    begin = datetime.now(UTC) + timedelta(seconds=10)  # by then the schedules are made, on slow machines too
     for number in range(DUE_TIMES):
         body = {
             "name": f"{number}",
