@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lamplighter.files import PART_SIZE, Files, FileStoreDamaged, remove, size_of
+from lamplighter.disk import remove
+from lamplighter.files import PART_SIZE, Files, FileStoreDamaged
 from lamplighter.object_store import FileStoreUnavailable, ObjectStore
+from lamplighter.pieces import size_of
 from real_s3 import Bucket, s3_server
 
 MakeFiles = Callable[[str], Files]
@@ -186,7 +188,7 @@ def test_what_is_removed_is_gone_everywhere(server: MakeFiles) -> None:
     kept = worker.open_of_run(worker.attempt(7, 2).input)
     assert kept is not None
     kept.close()
-    api.put_parts_aside([api.attempt(70, 1).files])
+    api.put_aside(api.attempt(70, 1).files)
     assert api.open_of_run(api.attempt(70, 1).files / "a.txt") is None
     other = api.open_of_run(api.attempt(70, 2).files / "a.txt")
     assert other is not None

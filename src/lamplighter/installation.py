@@ -10,8 +10,8 @@ from pathlib import Path
 
 import structlog
 
+from lamplighter.disk import write_whole
 from lamplighter.errors import Conflict
-from lamplighter.files import write_whole
 from lamplighter.store import installation, sealed
 from lamplighter.store.database import Database
 from lamplighter.vault import CannotUnseal, Vault

@@ -20,11 +20,12 @@ from lamplighter.clock import Clock, SharedClock, SystemClock
 from lamplighter.combiner import combine_once
 from lamplighter.config import Settings
 from lamplighter.control.plane import ControlPlane
+from lamplighter.disk import write_whole
 from lamplighter.dispatch.pool import Pool
 from lamplighter.dispatch.sender import Sender
 from lamplighter.engine import Engine
 from lamplighter.errors import Conflict
-from lamplighter.files import Files, write_whole
+from lamplighter.files import Files
 from lamplighter.http.api.access import Services
 from lamplighter.http.app import create_app
 from lamplighter.http.connections import PatientProtocol

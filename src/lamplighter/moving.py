@@ -8,8 +8,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from lamplighter import startup
+from lamplighter.disk import write_whole
 from lamplighter.errors import Conflict, NotFound, Unavailable
-from lamplighter.files import Files, write_whole
+from lamplighter.files import Files
 from lamplighter.store import runs
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate

@@ -9,11 +9,10 @@ is ever written twice::
 A part is there whole or not at all. What one attempt of a run writes, no other one does: its number is in the name.
 """
 
-import io
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -22,9 +21,8 @@ from obstore import exceptions
 from obstore.store import LocalStore, from_url
 
 from lamplighter.errors import InvalidInput, Unavailable
+from lamplighter.pieces import Piece, joined
 
-MOST_OF_A_PART = 8 * 1024 * 1024
-_BLOCK = 256 * 1024
 _DIGITS = 20
 _KEYS_AT_ONCE = 1000
 
@@ -93,12 +91,14 @@ class ObjectStore:
                 return False
         return True
 
-    def note(self, key: str, content: bytes | None = None) -> bytes | None:
-        """Write a small object, or with nothing to write read it; None when there is none."""
+    def write_note(self, key: str, content: bytes) -> None:
+        """Keep a small object in the place of the one before."""
         with _reached():
-            if content is not None:
-                obstore.put(self._store, key, content)
-                return content
+            obstore.put(self._store, key, content)
+
+    def note(self, key: str) -> bytes | None:
+        """A small object, or None when there is none."""
+        with _reached():
             try:
                 return bytes(obstore.get(self._store, key).bytes())
             except FileNotFoundError:
@@ -136,10 +136,9 @@ class ObjectStore:
         parts = self.parts(key)
         if not parts:
             return None
-        return cast(BinaryIO, io.BufferedReader(_Parts(self, parts), _BLOCK))
+        return joined([Piece(part.begin, part.end, partial(self._read, part)) for part in parts])
 
-    def read(self, part: Part, begin: int, end: int) -> bytes:
-        """Bytes of a part, counted from the beginning of the file."""
+    def _read(self, part: Part, begin: int, end: int) -> bytes:
         with _reached():
             found = obstore.get_range(self._store, part.key, start=begin - part.begin, end=end - part.begin)
             return bytes(found)
@@ -161,43 +160,6 @@ class ObjectStore:
                     obstore.delete(self._store, waiting[begin : begin + _KEYS_AT_ONCE])
                 except FileNotFoundError:  # another process was quicker
                     continue
-
-
-class _Parts(io.RawIOBase):
-    """The parts of a file as one that is read."""
-
-    def __init__(self, store: ObjectStore, parts: list[Part]) -> None:
-        super().__init__()
-        self._store = store
-        self._parts = parts
-        self._place = 0
-        self._lock = threading.Lock()
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        with self._lock:
-            base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._parts[-1].end}[whence]
-            self._place = max(0, base + offset)
-            return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def readinto(self, buffer: Any) -> int:
-        with self._lock:
-            place = self._place
-            part = next((part for part in self._parts if part.begin <= place < part.end), None)
-            if part is None:
-                return 0
-            content = self._store.read(part, place, min(place + len(buffer), part.end))
-            buffer[: len(content)] = content
-            self._place = place + len(content)
-            return len(content)
 
 
 def _name(key: str, begin: int) -> str:

@@ -144,14 +144,19 @@ class Pruner:
             return
         folders = self._files.folders_of(run_id)
         attempts = [path for path in folders if path.name.startswith("attempt-")]
-        if what is What.FILES:
-            made = [path / name for path in attempts for name in ("files", "records.jsonl", "export")]
-            combined = [path for path in folders if path.name.startswith("combined-")]
-            self._files.put_parts_aside([folder / "export", *combined, *made])
-            return
-        self._files.put_parts_aside(
-            path / name for path in attempts for name in ("log.txt", "snapshots", "evidence")
+        names = (
+            ("files", "records.jsonl", "export")
+            if what is What.FILES
+            else ("log.txt", "snapshots", "evidence")
         )
+        parts = [path / name for path in attempts for name in names]
+        if what is What.FILES:
+            # Before each attempt had its own export, all attempts of a run had one.
+            parts += [folder / "export", *(path for path in folders if path.name.startswith("combined-"))]
+        for part in parts:
+            self._files.put_aside(part)
+        if what is What.FILES:
+            return
         for path in attempts:
             path.mkdir(parents=True, exist_ok=True)  # it may be in the store only
             AttemptFolder(path).say(now, "the log was removed: it is kept no longer (retention)")

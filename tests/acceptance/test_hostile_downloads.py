@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lamplighter.files import open_below
+from lamplighter.disk import open_below
 from running_server import RunningServer, eventually
 
 GOLD = "gold-of-somebody-else"

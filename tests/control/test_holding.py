@@ -127,7 +127,7 @@ def test_after_a_note_that_may_arrive_late_counting_begins_anew(
     scene.pass_all(scene.one)
     before = json.loads(scene.store.note(HOLD) or b"")
     with monkeypatch.context() as patch:
-        patch.setattr(scene.store, "note", _fails)
+        patch.setattr(scene.store, "write_note", _fails)
         with pytest.raises(LamplighterError):
             scene.pass_all(scene.one)
     scene.pass_all(scene.one)

@@ -7,8 +7,9 @@ import pytest
 
 from lamplighter.bus.connection import Bus
 from lamplighter.control.tails import MOST, Tails, serve_tails
-from lamplighter.files import Files, continued, size_of
+from lamplighter.files import Files
 from lamplighter.model import Claim
+from lamplighter.pieces import continued, size_of
 from over_the_broker import connection
 from real_nats import RealNats
 
@@ -49,7 +50,7 @@ def test_what_the_store_does_not_have_yet_follows_on_what_it_has(
     sent = here.open_of_run(here.attempt(7, 2).log)
     assert sent is not None
     assert size_of(sent) == 6
-    whole = continued(sent, 6, tails.ask("w 1", CLAIM, 6))
+    whole = continued(sent, tails.ask("w 1", CLAIM, 6))
 
     with whole:
         assert whole.read() == b"first\nsecond\nthird\n"

@@ -14,8 +14,8 @@ from pathlib import Path
 import nkeys
 
 from lamplighter.bus import subjects
+from lamplighter.disk import write_whole
 from lamplighter.errors import Conflict, NotFound
-from lamplighter.files import write_whole
 
 CONTROL = "control"
 _MEMBERS = "members.conf"

@@ -60,7 +60,7 @@ class Holding(Loop):
             self._writer, self._number = uuid.uuid4().hex, 0
         self._number += 1
         try:
-            self._store.note(HOLD, json.dumps([self._writer, self._number]).encode())
+            self._store.write_note(HOLD, json.dumps([self._writer, self._number]).encode())
         except Exception:
             # It may arrive later than the next one: what was counted so far says nothing any more.
             self._writer = ""

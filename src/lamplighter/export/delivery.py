@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lamplighter.clock import Clock, SystemClock
+from lamplighter.disk import open_plain, write_whole
 from lamplighter.errors import LamplighterError
 from lamplighter.export.parcel import Delivery as Delivery  # part of what this module offers
 from lamplighter.export.parcel import Limits, TryFailed
@@ -22,7 +23,6 @@ from lamplighter.export.to_database import to_database
 from lamplighter.export.to_folder import to_folder
 from lamplighter.export.to_object_store import to_object_store
 from lamplighter.export.to_webhook import to_webhook
-from lamplighter.files import open_plain, write_whole
 from lamplighter.manifest.destination import DestinationSection, Place
 
 _LARGEST_NOTE = 1024**2

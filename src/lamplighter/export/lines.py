@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from lamplighter.files import open_plain, remove
+from lamplighter.disk import open_plain, remove
 
 LONGEST_LINE = 16 * 1024**2
 DEEPEST = 200  # levels of nesting that every reader and writer behind us can take

@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lamplighter.disk import open_plain, write_whole
 from lamplighter.export.delivery import Delivery, DeliveryFailed, deliver
 from lamplighter.export.records import JSONL
-from lamplighter.files import open_plain, write_whole
 from lamplighter.manifest.destination import DestinationSection
 from lamplighter.model import Counters, RecordStatistics, RunStatus, Verdict
 from lamplighter.planner import GOOD, Combination
@@ -106,7 +106,7 @@ def kept_result(attempt: Attempt) -> Result:
 
 def forget_undelivered(attempt: Attempt) -> None:
     """What was kept for a later delivery is not needed any more, or does not count."""
-    attempt.shop.files.put_parts_aside([_marker(attempt)])
+    attempt.shop.files.put_aside(_marker(attempt))
 
 
 def export_folder(attempt: Attempt) -> Path:

@@ -16,8 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
+from lamplighter.disk import open_plain
 from lamplighter.export.reported import MOST_NAMES, numbers_of
-from lamplighter.files import AttemptFolder, open_plain
+from lamplighter.files import AttemptFolder
 from lamplighter.model import GoodRun, RecordStatistics, Run
 from lamplighter.runner import visits
 from lamplighter.runner.tracebacks import is_own, last_exceptions, short_name, source_lines

@@ -4,8 +4,8 @@ import json
 import shutil
 from dataclasses import replace
 
+from lamplighter.disk import remove, write_whole
 from lamplighter.export.records import JSONL, RecordSummary, check_records, write_formats
-from lamplighter.files import remove, write_whole
 from lamplighter.masking import Mask
 from lamplighter.model import RecordStatistics, RunStatus, StopCause, Verdict
 from lamplighter.planner import GOOD, baseline, is_part

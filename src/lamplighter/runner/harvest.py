@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lamplighter.archives import MOST_FILES
-from lamplighter.files import AttemptFolder, open_plain, plain_files
+from lamplighter.disk import open_plain, plain_files
+from lamplighter.files import AttemptFolder
 from lamplighter.model import Counters
 from lamplighter.runner.verdict import Report
 

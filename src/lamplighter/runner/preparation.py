@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lamplighter import tracing
+from lamplighter.disk import remove, write_whole
 from lamplighter.errors import LamplighterError
-from lamplighter.files import remove, write_whole
 from lamplighter.manifest import inputs
 from lamplighter.model import LogMode
 from lamplighter.runner import proxies

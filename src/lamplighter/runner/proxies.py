@@ -3,7 +3,8 @@
 import json
 
 from lamplighter.control.face import ProxyPlan
-from lamplighter.files import AttemptFolder, remove, write_whole
+from lamplighter.disk import remove, write_whole
+from lamplighter.files import AttemptFolder
 
 _LIST, _PLAN = "proxies.txt", "proxies.json"
 

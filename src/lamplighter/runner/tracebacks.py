@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lamplighter.files import open_plain
+from lamplighter.disk import open_plain
 
 _HEADER = "Traceback (most recent call last):"
 _JOINS = (

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from lamplighter.files import open_plain
+from lamplighter.disk import open_plain
 from lamplighter.runner.walls import wall_of
 
 _MOST = 20  # of each kind

@@ -14,7 +14,7 @@ from lamplighter.clock import Clock
 from lamplighter.errors import Conflict, InvalidInput, LamplighterError, NotAllowed, NotFound
 from lamplighter.export.lines import records_in
 from lamplighter.export.records import JSONL
-from lamplighter.files import Files, continued, is_real, size_of
+from lamplighter.files import Files
 from lamplighter.manifest import inputs
 from lamplighter.masking import Mask
 from lamplighter.model import (
@@ -31,6 +31,7 @@ from lamplighter.model import (
     RunStatus,
     Space,
 )
+from lamplighter.pieces import continued, is_real, size_of
 from lamplighter.planner import Combination
 from lamplighter.service import audit, logs
 from lamplighter.service.access import agent_of, space_of
@@ -254,16 +255,15 @@ class Runs:
             raise NotFound(f"run {run.id} has had {run.attempt} attempts, so there is no attempt {number}")
         file = self._files.open_of_run(self._files.attempt(run.id, number).log)
         is_going = number == run.attempt and run.status in ON_SERVER
-        if (
-            self._tail is None
-            or run.server_name is None
-            or not is_going
-            or (file is not None and is_real(file))
-        ):
-            return file
+        if is_going and run.server_name is not None and not (file is not None and is_real(file)):
+            return self._with_tail(run.server_name, Claim(run.id, number), file)
+        return file
+
+    def _with_tail(self, server_name: str, claim: Claim, file: BinaryIO | None) -> BinaryIO | None:
+        """What is in the store of a log, and what its server has more."""
         size = 0 if file is None else size_of(file)
-        rest = self._tail(run.server_name, Claim(run.id, number), size)
-        return continued(file, size, rest) if rest else file
+        tail = b"" if self._tail is None else self._tail(server_name, claim, size)
+        return continued(file, tail) if tail else file
 
     def log_lines(self, run: Run, attempt: int, offset: int, mask: Mask) -> list[tuple[str, int]]:
         """Some whole lines of a log from ``offset`` on, each with the offset behind it."""

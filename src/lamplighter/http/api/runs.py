@@ -20,7 +20,6 @@ from pydantic import BeforeValidator
 from starlette.types import Receive, Scope, Send
 
 from lamplighter.errors import LamplighterError, TimedOut
-from lamplighter.files import size_of
 from lamplighter.http.api.access import (
     AgentId,
     Caller,
@@ -36,6 +35,7 @@ from lamplighter.http.api.shapes import FileShape, Page, RunShape
 from lamplighter.http.idempotency import REPLAYED, OnceRoute, carried_out_once, sees_to_keys
 from lamplighter.masking import Mask
 from lamplighter.model import Actor, Run, RunStatus
+from lamplighter.pieces import size_of
 from lamplighter.service import logs
 from lamplighter.service.requests import StartRequest
 
