@@ -54,6 +54,7 @@ from lamplighter.service.keys import Keys
 from lamplighter.service.metrics import Metrics
 from lamplighter.service.notifications import Notifications
 from lamplighter.service.openid import OpenIdIssuer
+from lamplighter.service.overview import Overview
 from lamplighter.service.previews import Previews
 from lamplighter.service.proxies import ProxyPools
 from lamplighter.service.rate_limits import RateLimits
@@ -61,6 +62,7 @@ from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
 from lamplighter.service.secrets import Secrets
+from lamplighter.service.sessions import Sessions
 from lamplighter.service.spaces import Spaces
 from lamplighter.service.tokens import TokenSigner
 from lamplighter.service.users import Users
@@ -184,6 +186,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         evidence=evidence,
         diagnostics=Diagnostics(runs, evidence),
         identity=identity,
+        sessions=Sessions(db, clock, identity),
         keys=Keys(db, clock),
         users=Users(db, clock),
         spaces=Spaces(db, clock),
@@ -194,6 +197,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         groups=Groups(db, clock, on_runs_ready),
         retention=Retention(db, clock, prune_now),
         analytics=Analytics(db, clock),
+        overview=Overview(db, clock),
         billing=Billing(db, clock),
         health=Health(db, clock, last_passes),
         metrics=Metrics(db, clock, last_passes, has_broker=fleet is not None),

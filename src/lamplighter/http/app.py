@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, Response
 from pydantic.alias_generators import to_camel
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
@@ -60,6 +60,9 @@ from lamplighter.http.middleware import (
     SecurityHeaders,
 )
 from lamplighter.http.openapi import tell_the_truth
+from lamplighter.http.pages import PAGES
+from lamplighter.http.pages.live import Live
+from lamplighter.http.pages.problems import is_for_browser, problem_page
 from lamplighter.http.problems import method_not_allowed, path_for_log, problem_answer
 from lamplighter.http.tolerance import Tolerance
 
@@ -109,12 +112,15 @@ def create_app(services: Services, rate_limit: int = 0, *, has_api: bool = True)
     )
     app.state.services = services
     app.state.stopping = asyncio.Event()
+    app.state.live = Live()
     if has_api:
         for router in _ROUTERS:
             app.include_router(router, prefix=_PREFIX)
         app.include_router(tokens.router)
         # Where a client looks that puts the base path before every address.
         app.include_router(tokens.router, prefix=_PREFIX, include_in_schema=False)
+        for router in PAGES:
+            app.include_router(router)
     app.include_router(health.router)
     app.add_exception_handler(LamplighterError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -142,17 +148,19 @@ def _docs(request: Request) -> HTMLResponse:
     )
 
 
-def _answer(request: Request, error: LamplighterError) -> JSONResponse:
+def _answer(request: Request, error: LamplighterError) -> Response:
+    if is_for_browser(request):
+        return problem_page(request, error)
     return problem_answer(request.url.path, error)
 
 
-async def _known(request: Request, error: Exception) -> JSONResponse:
+async def _known(request: Request, error: Exception) -> Response:
     if not isinstance(error, LamplighterError):
         raise TypeError("this handler is for LamplighterError")
     return _answer(request, error)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise TypeError("this handler is for RequestValidationError")
     errors = error.errors()
@@ -172,7 +180,7 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
     return FieldError(".".join(where).encode(errors="backslashreplace").decode(), message)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError("this handler is for HTTPException")
     known: LamplighterError
@@ -209,11 +217,11 @@ class _TooSlow(TimedOut):
     status = 408
 
 
-async def _gone_away(request: Request, error: Exception) -> JSONResponse:
+async def _gone_away(request: Request, error: Exception) -> Response:
     """Who sends half a body and goes is no defect of ours; nobody reads the answer."""
     return _answer(request, InvalidInput.of("", "the body did not come whole"))
 
 
-async def _database_away(request: Request, error: Exception) -> JSONResponse:
+async def _database_away(request: Request, error: Exception) -> Response:
     log.error("the database is not available", path=path_for_log(request.url.path), exc_info=error)
     return _answer(request, Unavailable("the database is not available at the moment: try again"))

@@ -123,6 +123,19 @@ class Agents:
             agent_of(c, actor, agent_id)
             return agents.versions(c, agent_id)
 
+    def manifest(self, actor: Actor, agent_id: int, version: int) -> Manifest:
+        """What the agent.toml of a version says; NotFound."""
+        with self._db.read() as c:
+            agent_of(c, actor, agent_id)
+            return definition(c, agent_id, version)[1]
+
+    def files(self, actor: Actor, agent_id: int, version: int) -> dict[str, bytes]:
+        """The files of a version by their paths; NotFound."""
+        with self._db.read() as c:
+            agent_of(c, actor, agent_id)
+            address, _ = definition(c, agent_id, version)
+        return self._files.bundle_files(address)
+
     def bundle(self, actor: Actor, agent_id: int, version: int) -> BinaryIO:
         """The files of a version as a zip, to be read and closed; NotFound."""
         with self._db.read() as c:

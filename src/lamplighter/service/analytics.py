@@ -17,7 +17,8 @@ from lamplighter.planner import Ahead
 from lamplighter.service.access import agent_of
 from lamplighter.store import summaries, upcoming
 from lamplighter.store.database import Database
-from lamplighter.store.summaries import FailedRun, RecordSums, RunCount
+from lamplighter.store.summaries import FailedRun as FailedRun  # part of what this module offers
+from lamplighter.store.summaries import RecordSums, RunCount
 from lamplighter.store.upcoming import Rhythm, Upcoming, moment
 
 _WEEK = timedelta(days=7)
@@ -139,7 +140,7 @@ class Analytics:
         with self._db.read() as c:
             rows: dict[int, Upcoming] = {}
             timings: dict[Rhythm, Timing] = {}
-            ahead = _remembered(upcoming.listed(c, actor.spaces, None, last), rows, timings)
+            ahead = remembered(upcoming.listed(c, actor.spaces, None, last), rows, timings)
             since = first if start is not None else moment(0)
             fires = list(islice(planner.fires_in_order(ahead, since, last), limit + 1))
         return [_fire(rows[number], time, 1) for time, number in fires[:limit]], len(fires) > limit
@@ -233,10 +234,10 @@ def _listed(
     return _fire(row, time, count)
 
 
-def _remembered(
+def remembered(
     found: Iterable[Upcoming], rows: dict[int, Upcoming], timings: dict[Rhythm, Timing]
 ) -> Iterator[Ahead]:
-    """The schedules as the planner wants them, kept in ``rows`` by their ids."""
+    """The schedules as the planner wants them, kept in ``rows`` by their ids, each timing made once."""
     for row in found:
         timing = timings.get(row.rhythm)
         if timing is None:

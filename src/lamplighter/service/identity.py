@@ -11,7 +11,7 @@ from joserfc.errors import JoseError
 
 from lamplighter.clock import Clock
 from lamplighter.errors import NotAuthenticated
-from lamplighter.model import Actor, ApiKey, Role
+from lamplighter.model import Actor, ApiKey, Role, User
 from lamplighter.service import passwords
 from lamplighter.service.audit import note
 from lamplighter.service.keys import hash_of, insert_key, new_key
@@ -64,7 +64,13 @@ class Identity:
         return self._by_key(credentials) if scheme.lower() == "apikey" else self._by_token(credentials)
 
     def token_for_password(self, name: str, password: str) -> GrantedToken:
-        """A token for a user who signs in; NotAuthenticated, without saying whether there is such a user."""
+        """A token for a user who signs in; NotAuthenticated."""
+        user = self.user_with_password(name, password)
+        now = self._clock.now()
+        return self._signer.make(user.id, None, now, now + GOOD_FOR)
+
+    def user_with_password(self, name: str, password: str) -> User:
+        """The user who signs in so; NotAuthenticated, without saying whether there is such a user."""
         with self._db.read() as c:
             user = users.named(c, name)
             known = None if user is None else users.password_hash(c, user.id)
@@ -72,29 +78,30 @@ class Identity:
         fits = passwords.fits(password, known)
         if user is None or not fits or not user.is_active:
             raise NotAuthenticated("the name or the password is wrong")
-        now = self._clock.now()
-        return self._signer.make(user.id, None, now, now + GOOD_FOR)
+        return user
 
     def token_for_key(self, key: str) -> GrantedToken:
         """A token that may do what an API key may, and is good no longer than the key; NotAuthenticated."""
-        actor = self._by_key(key)
-        now = self._clock.now()
-        with self._db.read() as c:
-            known = keys.find(c, hash_of(key))
-        if known is None:
-            raise NotAuthenticated("this API key is not known")
-        return self._signer.make(actor.user_id, known.id, now, min(known.expires, now + GOOD_FOR))
+        known, now = self.good_key(key), self._clock.now()
+        return self._signer.make(known.user_id, known.id, now, min(known.expires, now + GOOD_FOR))
+
+    def good_key(self, key: str) -> ApiKey:
+        """The key that this is; NotAuthenticated when it is none, or its user is switched off."""
+        return self._known_key(key)[0]
 
     def _by_key(self, key: str) -> Actor:
+        return self._known_key(key)[1]
+
+    def _known_key(self, key: str) -> tuple[ApiKey, Actor]:
         now = self._clock.now()
         with self._db.read() as c:
             known = keys.find(c, hash_of(key))
             if known is None:
                 raise NotAuthenticated("this API key is not known")
-            _check_is_good(known, now)
+            check_is_good(known, now)
             actor = actor_of(c, known.user_id, known)
         self._note_use(known, now)
-        return actor
+        return known, actor
 
     def _by_token(self, token: str) -> Actor:
         if self._issuer is not None and _issuer_of(token) != ISSUER:
@@ -109,7 +116,7 @@ class Identity:
             if own.api_key_id is not None:
                 if known is None or known.user_id != own.user_id:
                     raise NotAuthenticated("the API key of this token is not known")
-                _check_is_good(known, now)
+                check_is_good(known, now)
             return actor_of(c, own.user_id, known)
 
     def _by_foreign_token(self, stranger: Stranger) -> Actor:
@@ -144,7 +151,8 @@ class Identity:
                 keys.used(c, known.id, now)
 
 
-def _check_is_good(known: ApiKey, now: datetime) -> None:
+def check_is_good(known: ApiKey, now: datetime) -> None:
+    """Raise NotAuthenticated when a key was revoked or has expired."""
     if known.revoked is not None:
         raise NotAuthenticated("this API key has been revoked")
     if known.expires <= now:

@@ -236,6 +236,22 @@ class Runs:
         with self._db.read() as c:
             return _run_of(c, actor, agent_id, run_id)
 
+    def find(self, actor: Actor, run_id: int) -> Run:
+        """One run, whatever its agent; NotFound."""
+        with self._db.read() as c:
+            run = runs.get(c, run_id)
+            if run is None or not actor.sees(run.space_id):
+                raise NotFound(f"there is no run {run_id}")
+            return run
+
+    def of_set(self, actor: Actor, set_id: int) -> list[Run]:
+        """The runs of a parallel set in their sequence; NotFound."""
+        with self._db.read() as c:
+            found = runs.of_set(c, set_id)
+            if not found or not actor.sees(found[0].space_id):
+                raise NotFound(f"there is no parallel set {set_id}")
+            return found
+
     def of_agent(self, actor: Actor, agent_id: int, *, skip: int, limit: int) -> tuple[list[Run], int]:
         """Runs of an agent, newest first; and how many there are."""
         with self._db.read() as c:

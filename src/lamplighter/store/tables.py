@@ -132,6 +132,18 @@ api_keys = _table(
     sa.Index("ix_api_keys_user", "user_id"),
 )
 
+# Who has signed in with a browser. What the browser keeps is not here, only its hash.
+sessions = _table(
+    "sessions",
+    _id(),
+    sa.Column("token_hash", sa.Text, nullable=False, unique=True),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    # The key that was signed in with: the session may do what it may, and ends with it.
+    sa.Column("api_key_id", sa.ForeignKey("api_keys.id", ondelete="CASCADE")),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("last_used", Instant, nullable=False),
+)
+
 # A space or user that was deleted keeps its row, under another name: versions and the audit log refer to it.
 spaces = _table(
     "spaces",

@@ -27,6 +27,7 @@ from lamplighter.service.identity import Identity
 from lamplighter.service.keys import Keys
 from lamplighter.service.metrics import Metrics
 from lamplighter.service.notifications import Notifications
+from lamplighter.service.overview import Overview
 from lamplighter.service.previews import Previews
 from lamplighter.service.proxies import ProxyPools
 from lamplighter.service.rate_limits import RateLimits
@@ -36,6 +37,7 @@ from lamplighter.service.retention import Retention
 from lamplighter.service.runs import Runs
 from lamplighter.service.schedules import Schedules
 from lamplighter.service.secrets import Secrets
+from lamplighter.service.sessions import Sessions
 from lamplighter.service.spaces import Spaces
 from lamplighter.service.users import Users
 from lamplighter.service.webhooks import Webhooks
@@ -53,6 +55,7 @@ class Services:
     runs: Runs
     evidence: FailureEvidence
     identity: Identity
+    sessions: Sessions
     diagnostics: Diagnostics
     keys: Keys
     users: Users
@@ -64,6 +67,7 @@ class Services:
     groups: Groups
     retention: Retention
     analytics: Analytics
+    overview: Overview
     billing: Billing
     health: Health
     metrics: Metrics

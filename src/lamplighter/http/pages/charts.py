@@ -1,0 +1,227 @@
+"""Charts as SVG, made of values: no script draws them, and no style is in them.
+
+Positions along the width are percentages, so that a chart is as wide as its place and its strokes stay as they are.
+Every chart says in words what it shows, and what it shows is on the page as text as well, or one step away.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from markupsafe import Markup, escape
+
+from lamplighter.http.pages import words
+from lamplighter.service.overview import Day, Trace
+
+_SPARK_HEIGHT = 24
+_DAYS_HEIGHT = 120
+_SHORTEST = 2  # pixels: what is small is seen all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of a timeline, from ``start`` to ``end`` per cent of its width; ``lane`` counts from 0."""
+
+    start: float
+    end: float
+    lane: int
+    tone: str
+    title: str
+    href: str
+    planned: bool = False
+
+
+def _svg(height: int, label: str, parts: Sequence[str], kind: str) -> Markup:
+    return Markup(  # noqa: S704 - the parts were made here, of numbers and of what was escaped
+        f'<svg class="{kind}" width="100%" height="{height}" role="img" aria-label="{escape(label)}">'
+        + "".join(parts)
+        + "</svg>"
+    )
+
+
+def _rect(x: float, width: float, y: float, height: float, tone: str, title: str = "") -> str:
+    inside = f"<title>{escape(title)}</title>" if title else ""
+    place = f'x="{x:.2f}%" width="{max(width, 0.05):.2f}%" y="{y:.1f}" height="{height:.1f}"'
+    return f'<rect {place} class="t-{tone}">{inside}</rect>'
+
+
+def spark_records(traces: Sequence[Trace]) -> Markup:
+    """The records of an agent's newest runs, oldest first: a bar each, in the colour of its status."""
+    values = [float(one.records) for one in traces]
+    said = f"records of the last {words.counted(len(traces), 'run')}"
+    if values:
+        said += (
+            f": {words.number(min(values))} to {words.number(max(values))}, last {words.number(values[-1])}"
+        )
+    return _spark(traces, values, said, "records")
+
+
+def spark_seconds(traces: Sequence[Trace]) -> Markup:
+    """How long an agent's newest runs took, oldest first."""
+    values = [one.seconds or 0.0 for one in traces]
+    said = f"duration of the last {words.counted(len(traces), 'run')}"
+    if values:
+        least, most, last = map(words.duration, (min(values), max(values), values[-1]))
+        said += f": {least} to {most}, last {last}"
+    return _spark(traces, values, said, "seconds")
+
+
+def _spark(traces: Sequence[Trace], values: Sequence[float], label: str, unit: str) -> Markup:
+    if not traces:
+        return Markup('<span class="soft">–</span>')
+    most, step = max(*values, 0.0, 1e-9), 100 / max(len(traces), 20)
+    begin = 100 - step * len(traces)
+    parts = []
+    for index, (one, value) in enumerate(zip(traces, values, strict=True)):
+        height = max(_SHORTEST, value / most * _SPARK_HEIGHT)
+        shown = words.duration(value) if unit == "seconds" else f"{words.number(value)} records"
+        title = f"run {one.run_id}: {words.status_name(one.status)}, {shown}"
+        parts.append(
+            _rect(
+                begin + index * step,
+                step * 0.8,
+                _SPARK_HEIGHT - height,
+                height,
+                words.tone(one.status),
+                title,
+            )
+        )
+    return _svg(_SPARK_HEIGHT, label, parts, "spark")
+
+
+def volume(days: Sequence[Day], what: str) -> Markup:
+    """Runs or records by day: a column each, of runs with those that failed on top."""
+    runs = what == "runs"
+    most = max([one.runs if runs else one.records for one in days] + [1])
+    step = 100 / len(days)
+    parts = [f'<line x1="0" x2="100%" y1="{_DAYS_HEIGHT - 0.5}" y2="{_DAYS_HEIGHT - 0.5}" class="axis"/>']
+    for index, one in enumerate(days):
+        x, y = index * step + step * 0.12, float(_DAYS_HEIGHT)
+        title = (
+            f"{_day(one.day)}: {words.counted(one.runs, 'run')}, {one.bad} failed,"
+            f" {words.counted(one.records, 'record')}"
+        )
+        pieces = [(one.good, "good"), (one.other, "off"), (one.bad, "bad")] if runs else [(one.records, "go")]
+        for value, tone in pieces:
+            if value:
+                height = max(_SHORTEST, value / most * (_DAYS_HEIGHT - 8))
+                y -= height
+                parts.append(_rect(x, step * 0.76, y, height, tone, title))
+    total = sum(one.runs if runs else one.records for one in days)
+    said = f"{what} on each of the last {len(days)} days: {words.number(total)} in all"
+    return _svg(_DAYS_HEIGHT, said, parts, "days")
+
+
+def _day(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%b}"
+
+
+def amounts(values: Sequence[tuple[str, float]], label: str, unit: str) -> Markup:
+    """Amounts by day or month: a column each."""
+    most = max([value for _, value in values] + [1e-9])
+    step = 100 / max(len(values), 1)
+    parts = [f'<line x1="0" x2="100%" y1="{_DAYS_HEIGHT - 0.5}" y2="{_DAYS_HEIGHT - 0.5}" class="axis"/>']
+    for index, (name, value) in enumerate(values):
+        if value:
+            height = max(_SHORTEST, value / most * (_DAYS_HEIGHT - 8))
+            title = f"{name}: {words.number(value)} {unit}"
+            parts.append(
+                _rect(index * step + step * 0.12, step * 0.76, _DAYS_HEIGHT - height, height, "go", title)
+            )
+    return _svg(_DAYS_HEIGHT, label, parts, "days")
+
+
+# --- the timeline ---
+
+LANE = 16  # pixels
+
+
+def bars_of(
+    wanted: Sequence[tuple[datetime, datetime, str, str, str, bool]], since: datetime, until: datetime
+) -> tuple[list[Bar], int]:
+    """Bars for spans of time (start, end, tone, title, address, planned), in as few lanes as do; and how many."""
+    whole = (until - since).total_seconds()
+    ends: list[float] = []
+    bars = []
+    for start, end, tone, title, href, planned in sorted(wanted, key=lambda one: one[0]):
+        first = max(0.0, (start - since).total_seconds() / whole * 100)
+        last = min(100.0, max((end - since).total_seconds() / whole * 100, first + 0.25))
+        lane = next((n for n, taken in enumerate(ends) if taken <= first), len(ends))
+        if lane == len(ends):
+            ends.append(last)
+        else:
+            ends[lane] = last
+        bars.append(Bar(first, last, lane, tone, title, href, planned))
+    return bars, max(1, len(ends))
+
+
+def timeline_row(bars: Sequence[Bar], lanes: int, now: float | None, label: str) -> Markup:
+    """One row of a timeline; ``now`` is where the present is, in per cent."""
+    shown = min(lanes, 12)
+    height = shown * LANE + 4
+    parts = []
+    if now is not None:
+        parts.append(f'<line x1="{now:.2f}%" x2="{now:.2f}%" y1="0" y2="{height}" class="now"/>')
+    for bar in bars:
+        y = 2 + min(bar.lane, shown - 1) * LANE
+        place = (
+            f'x="{bar.start:.3f}%" width="{bar.end - bar.start:.3f}%" y="{y + 1}" height="{LANE - 3}" rx="2"'
+        )
+        kind = f"t-{bar.tone} planned" if bar.planned else f"t-{bar.tone}"
+        # Not in the order of the keys: there may be thousands, and each is in the table as well.
+        parts.append(
+            f'<a href="{escape(bar.href)}" tabindex="-1"><rect {place} class="{kind}">'
+            f"<title>{escape(bar.title)}</title></rect></a>"
+        )
+    return Markup(  # noqa: S704 - as above
+        f'<svg class="row" width="100%" height="{height}" role="img" aria-label="{escape(label)}">'
+        + "".join(parts)
+        + "</svg>"
+    )
+
+
+def load(points: Sequence[int], places: int, now: float | None) -> Markup:
+    """How many runs go at once over the width, with a line at the number of places."""
+    height = 60
+    most = max([*points, places, 1])
+    step = 100 / max(len(points), 1)
+    parts = []
+    for index, value in enumerate(points):
+        if value:
+            tall = max(_SHORTEST, value / most * (height - 6))
+            parts.append(
+                _rect(index * step, step, height - tall, tall, "bad" if places and value > places else "go")
+            )
+    if places:
+        y = height - places / most * (height - 6)
+        parts.append(f'<line x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}" class="places"/>')
+    if now is not None:
+        parts.append(f'<line x1="{now:.2f}%" x2="{now:.2f}%" y1="0" y2="{height}" class="now"/>')
+    said = f"runs at once: at most {max(points, default=0)}; {words.counted(places, 'place')} on live servers"
+    return _svg(height, said, parts, "load")
+
+
+# --- traces in a row ---
+
+
+def runs_strip(traces: Sequence[Trace]) -> Markup:
+    """An agent's newest runs, oldest first, a column each: tall as it took long, in the colour of its status."""
+    if not traces:
+        return Markup("")
+    height = 72
+    values = [one.seconds or 0.0 for one in traces]
+    most, step = max(*values, 0.0, 1e-9), 100 / max(len(traces), 30)
+    parts = []
+    for index, (one, value) in enumerate(zip(traces, values, strict=True)):
+        tall = max(3.0, value / most * (height - 4))
+        title = (
+            f"run {one.run_id}: {words.status_name(one.status)}, {words.duration(one.seconds)},"
+            f" {words.counted(one.records, 'record')}"
+        )
+        parts.append(
+            f'<a href="/runs/{one.run_id}" tabindex="-1">'
+            + _rect(index * step + step * 0.1, step * 0.8, height - tall, tall, words.tone(one.status), title)
+            + "</a>"
+        )
+    said = f"duration of the last {words.counted(len(traces), 'run')}, at most {words.duration(most)}"
+    return _svg(height, said, parts, "strip")
