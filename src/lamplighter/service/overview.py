@@ -163,6 +163,11 @@ class Overview:
         with self._db.read() as c:
             return {one: overview.traces_of_agent(c, one, count)[::-1] for one in agent_ids}
 
+    def next_due(self, actor: Actor, agent_ids: Collection[int]) -> dict[int, datetime]:
+        """When each of these agents is due next; the caller has seen the agents already."""
+        with self._db.read() as c:
+            return overview.next_due(c, agent_ids)
+
     def timeline(self, actor: Actor, since: datetime, until: datetime) -> Timeline:
         """What went and what is planned in a window."""
         now = self._clock.now()

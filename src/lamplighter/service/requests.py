@@ -237,7 +237,7 @@ Overlap = Annotated[DstOverlap, BeforeValidator(choose(DstOverlap))]
 
 
 # What a schedule has a default for, by the name without regard to case: how one goes back to it.
-_RESETTABLE = {
+RESETTABLE = {
     to_camel(name): name
     for name in (
         *("input_parameters", "local_schedule"),
@@ -245,13 +245,13 @@ _RESETTABLE = {
     )
     if name != "anchor"
 }
-_RESETS = {name.lower(): field for name, field in _RESETTABLE.items()}
+_RESETS = {name.lower(): field for name, field in RESETTABLE.items()}
 
 
 def _resets(names: list[str]) -> list[str]:
     unknown = [name for name in names if name.lower() not in _RESETS]
     if unknown:
-        raise ValueError(f"{unknown[0]!r} has no default: name some of {', '.join(sorted(_RESETTABLE))}")
+        raise ValueError(f"{unknown[0]!r} has no default: name some of {', '.join(sorted(RESETTABLE))}")
     return [_RESETS[name.lower()] for name in names]
 
 
@@ -261,7 +261,7 @@ Resets = Annotated[
     WithJsonSchema(
         {
             "type": "array",
-            "items": {"type": "string", "enum": sorted(_RESETTABLE)},
+            "items": {"type": "string", "enum": sorted(RESETTABLE)},
             "description": "When changing: properties that go back to their defaults, unless they are sent too",
         }
     ),

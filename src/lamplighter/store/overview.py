@@ -87,6 +87,16 @@ def traces_of_agent(c: sa.Connection, agent_id: int, limit: int) -> list[Trace]:
     return [_trace(row) for row in c.execute(query)]
 
 
+def next_due(c: sa.Connection, agent_ids: Collection[int]) -> dict[int, datetime]:
+    """When each of these agents is due next, as far as one is."""
+    query = (
+        sa.select(schedules.c.agent_id, sa.func.min(schedules.c.next_due))
+        .where(schedules.c.agent_id.in_(agent_ids), schedules.c.next_due.is_not(None))
+        .group_by(schedules.c.agent_id)
+    )
+    return dict(c.execute(query).tuples().all())
+
+
 def on_servers(c: sa.Connection, visible: Spaces, limit: int) -> list[tuple[Trace, str | None]]:
     """The runs that servers have, those that began last first; each with the name of its server."""
     query = (

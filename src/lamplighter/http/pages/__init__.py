@@ -1,5 +1,5 @@
 """The Control Center: pages for people, over the same use cases as the API."""
 
-from lamplighter.http.pages import entrance, home
+from lamplighter.http.pages import agents, entrance, home, schedules
 
-PAGES = (entrance.router, home.router)
+PAGES = (entrance.router, home.router, agents.router, schedules.router)

@@ -21,7 +21,9 @@ import lamplighter
 from lamplighter.errors import InvalidInput, NotAllowed, NotAuthenticated
 from lamplighter.http.api.access import Services, Use
 from lamplighter.http.pages import charts, words
-from lamplighter.model import Actor, Role
+from lamplighter.http.pages.forms import first_errors
+from lamplighter.model import Actor, Role, Schedule
+from lamplighter.service.schedules import local_schedule
 from lamplighter.service.sessions import LONGEST
 from lamplighter.triggers import zone
 
@@ -68,7 +70,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(
-        asset=asset, version=lamplighter.__version__, words=words, charts=charts, Role=Role, quote=quote
+        asset=asset, release=lamplighter.__version__, words=words, charts=charts, Role=Role, quote=quote
     )
     for name in ("number", "counted", "size", "duration", "status_name", "tone", "outcome_tone", "cell"):
         made.filters[name] = getattr(words, name)
@@ -89,7 +91,7 @@ class View:
         self, template: str, values: Values | None = None, *, status: int = 200, **more: Any
     ) -> HTMLResponse:
         """The page that a template makes of the values."""
-        made = _environment().get_template(template).render(**self._common(), **(values or {}), **more)
+        made = _environment().get_template(template).render({**self._common(), **(values or {}), **more})
         answer = html(made, status)
         if _NOTICE in self.request.cookies:
             answer.delete_cookie(_NOTICE)
@@ -110,14 +112,15 @@ class View:
 
     def refused(self, template: str, problem: InvalidInput, values: Values) -> HTMLResponse:
         """The page of a form again, with what is wrong at its fields."""
-        errors: dict[str, str] = {}
-        for one in problem.errors:
-            errors.setdefault(one.field, one.message)
-        return self.page(template, values, errors=errors, status=400)
+        return self.page(template, {**values, "errors": first_errors(problem)}, status=400)
 
     def may(self, space_id: int, need: Role) -> bool:
         """Whether the reader may do in a space what needs a role: what it may not is not offered."""
         return self.actor.has(space_id, need) and not self.actor.is_read_only
+
+    def text_of(self, schedule: Schedule) -> str:
+        """What people read of a schedule."""
+        return local_schedule(schedule)
 
     @property
     def may_administrate(self) -> bool:

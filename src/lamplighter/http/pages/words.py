@@ -104,7 +104,8 @@ def when(moment: datetime | None, timezone: str, now: datetime, *, precise: bool
     if there.date() != today.date():
         year = f" {there:%Y}" if there.year != today.year else ""
         text = f"{there:%a} {there.day} {there:%b}{year}, {text}"
-    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso(moment), text)
+    made: Markup = Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso(moment), text)
+    return made
 
 
 def day(moment: datetime, timezone: str) -> str:

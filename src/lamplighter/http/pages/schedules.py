@@ -1,0 +1,407 @@
+"""Pages of schedules: the list of an agent, the editor with its preview, and why each due time ran or did not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+from starlette.datastructures import FormData
+
+from lamplighter.errors import FieldError, InvalidInput
+from lamplighter.http.api.access import AgentId, ScheduleId
+from lamplighter.http.pages import cron_builder, forms
+from lamplighter.http.pages.agents import choices, frame, settings_values
+from lamplighter.http.pages.cron_builder import Days
+from lamplighter.http.pages.view import Sent, View, Viewing
+from lamplighter.model import Agent, RunSettings, Schedule, ScheduleType, Timing
+from lamplighter.service.previews import PreviewsRequest
+from lamplighter.service.requests import RESETTABLE, ScheduleRequest
+from lamplighter.service.schedules import PlannedFire
+
+router = APIRouter(include_in_schema=False)
+
+_FIRES = 10
+_LEDGER_PAGE = 50
+_KINDS = {
+    ScheduleType.NONE: "none",
+    ScheduleType.RUN_ONCE: "once",
+    ScheduleType.RUN_EVERY: "every",
+    ScheduleType.CRON: "cron",
+}
+_TYPES = {"none": 0, "once": 1, "every": 2, "days": 3, "cron": 3}
+
+
+@router.get("/agents/{agentId}/schedules")
+def list_schedules(agent_id: AgentId, view: Viewing) -> Response:
+    """The schedules of an agent."""
+    agent = view.use.agents.get(view.actor, agent_id)
+    found = view.use.schedules.every(view.actor, agent_id)
+    return view.page(
+        "schedules.html", **frame(view, agent), schedules=found, warnings=view.use.groups.warnings(found)
+    )
+
+
+@router.get("/agents/{agentId}/schedules/new")
+def new_schedule(agent_id: AgentId, view: Viewing) -> Response:
+    """The editor, empty but for what most want."""
+    agent = view.use.agents.get(view.actor, agent_id)
+    return view.page("schedule.html", _editor(view, agent, None, _defaults(view)))
+
+
+@router.post("/agents/{agentId}/schedules/new")
+def create_schedule(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
+    """Give an agent a schedule; the editor again with what is wrong."""
+    agent = view.use.agents.get(view.actor, agent_id)
+    try:
+        values = _values(view, agent, form)
+        made = view.use.schedules.create(view.actor, agent_id, forms.read(ScheduleRequest, values))
+    except InvalidInput as problem:
+        return view.refused("schedule.html", _placed(problem, form), _editor(view, agent, None, _given(form)))
+    return view.go(f"/agents/{agent_id}/schedules", f"{made.name} is saved: {view.text_of(made)}.")
+
+
+@router.post("/agents/{agentId}/schedules/preview")
+def preview(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
+    """What a schedule would do that is being edited, as a part of the editor's page."""
+    agent = view.use.agents.get(view.actor, agent_id)
+    return HTMLResponse(view.block("schedule_preview.html", "preview", _preview(view, agent, form)))
+
+
+@router.get("/agents/{agentId}/schedules/{scheduleId}")
+def edit_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing) -> Response:
+    """The editor of a schedule."""
+    agent = view.use.agents.get(view.actor, agent_id)
+    schedule = view.use.schedules.get(view.actor, agent_id, schedule_id)
+    return view.page("schedule.html", _editor(view, agent, schedule, _of_schedule(schedule)))
+
+
+@router.post("/agents/{agentId}/schedules/{scheduleId}")
+def save_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, form: Sent) -> Response:
+    """Change a schedule; the editor again with what is wrong."""
+    agent = view.use.agents.get(view.actor, agent_id)
+    schedule = view.use.schedules.get(view.actor, agent_id, schedule_id)
+    try:
+        request = forms.read(ScheduleRequest, _with_resets(_values(view, agent, form)))
+        saved = view.use.schedules.update(view.actor, agent_id, schedule_id, request)
+    except InvalidInput as problem:
+        values = _editor(view, agent, schedule, _given(form))
+        return view.refused("schedule.html", _placed(problem, form), values)
+    return view.go(f"/agents/{agent_id}/schedules", f"{saved.name} is saved: {view.text_of(saved)}.")
+
+
+@router.post("/agents/{agentId}/schedules/{scheduleId}/switch")
+def switch_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, form: Sent) -> Response:
+    """Enable or disable a schedule."""
+    on = form.get("on") == "yes"
+    view.use.schedules.switch(view.actor, agent_id, schedule_id, on=on)
+    return view.go(f"/agents/{agent_id}/schedules", "The schedule is on." if on else "The schedule is off.")
+
+
+@router.post("/agents/{agentId}/schedules/{scheduleId}/run")
+def run_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, form: Sent) -> Response:
+    """Start the agent with the schedule's input and settings."""
+    del form  # it says nothing but that it comes from a page of ours
+    set_id = view.use.schedules.run_now(view.actor, agent_id, schedule_id)
+    run = view.use.runs.first_of_set(set_id)
+    return view.go(f"/runs/{run.id}", f"Run {run.id} is started.")
+
+
+@router.post("/agents/{agentId}/schedules/{scheduleId}/delete")
+def delete_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, form: Sent) -> Response:
+    """Take a schedule away."""
+    del form  # as above
+    view.use.schedules.delete(view.actor, agent_id, schedule_id)
+    return view.go(f"/agents/{agent_id}/schedules", "The schedule is deleted. Its ledger and runs stay.")
+
+
+@router.get("/agents/{agentId}/schedules/{scheduleId}/why")
+def why(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing) -> Response:
+    """The fire ledger of a schedule: each due time and what became of it."""
+    agent = view.use.agents.get(view.actor, agent_id)
+    schedule = view.use.schedules.get(view.actor, agent_id, schedule_id)
+    asked = view.request.query_params
+    page = forms.page_of(asked)
+    day = forms.day_of(asked.get("day", ""), schedule.timing.timezone)
+    since, until = (None, None) if day is None else (day, day + timedelta(days=1) - timedelta(milliseconds=1))
+    fires, total = view.use.schedules.fires(
+        view.actor,
+        agent_id,
+        schedule_id,
+        skip=(page - 1) * _LEDGER_PAGE,
+        limit=_LEDGER_PAGE,
+        since=since,
+        until=until,
+    )
+    return view.page(
+        "why.html",
+        **frame(view, agent),
+        schedule=schedule,
+        fires=fires,
+        total=total,
+        page=page,
+        size=_LEDGER_PAGE,
+        more=page * _LEDGER_PAGE < total,
+        day=asked.get("day", ""),
+        warnings=view.use.groups.warnings([schedule])[schedule.id],
+    )
+
+
+# --- what the editor shows ---
+
+
+def _defaults(view: View) -> dict[str, Any]:
+    return {
+        **_of_timing(Timing(ScheduleType.CRON, timezone=view.zone, cron_expression="0 9 * * *")),
+        **settings_values(RunSettings()),
+        "name": "",
+        "isEnabled": "on",
+        "isShadow": "",
+        "localSchedule": "",
+        "inputs": None,
+    }
+
+
+def _of_schedule(schedule: Schedule) -> dict[str, Any]:
+    return {
+        **_of_timing(schedule.timing),
+        **settings_values(schedule.settings),
+        "name": schedule.name,
+        "isEnabled": "on" if schedule.is_enabled else "",
+        "isShadow": "on" if schedule.is_shadow else "",
+        "localSchedule": schedule.local_schedule or "",
+        "inputs": schedule.input_parameters,
+    }
+
+
+def _of_timing(timing: Timing) -> dict[str, Any]:
+    expression = timing.cron_expression or "0 9 * * *"
+    days = cron_builder.days_of(expression) if timing.schedule_type is ScheduleType.CRON else None
+    kind = "days" if days is not None else _KINDS[timing.schedule_type]
+    days = days or Days(((9, 0),))
+    return {
+        "when": kind,
+        "times": days.times_text,
+        "on": days.on,
+        "weekday": [str(day) for day in days.weekdays],
+        "monthdays": days.monthdays_text,
+        "nth": days.nth,
+        "nthDay": str(days.nth_day),
+        "month": [str(month) for month in days.months],
+        "cronExpression": expression,
+        "runEveryCount": timing.run_every_count or 1,
+        "runEveryPeriod": timing.run_every_period or 2,
+        "timezone": timing.timezone,
+        "startTime": forms.for_field(timing.start_time, timing.timezone),
+        "endTime": forms.for_field(timing.end_time, timing.timezone),
+        "jitterSeconds": timing.jitter_seconds,
+        "excludedDates": "\n".join(timing.excluded_dates),
+        "catchUp": timing.catch_up.value,
+        "catchUpWindowSeconds": timing.catch_up_window_seconds,
+        "dstGap": timing.dst_gap,
+        "dstOverlap": timing.dst_overlap,
+    }
+
+
+def _given(form: FormData) -> dict[str, Any]:
+    """What a form has, to be shown in it again; boxes that are not ticked are not in it."""
+    boxes = ("isEnabled", "isShadow", "isExclusive", "isWaitOnFailure")
+    return {
+        **dict.fromkeys(boxes, ""),
+        **forms.given(form),
+        "weekday": forms.many(form, "weekday"),
+        "month": forms.many(form, "month"),
+        "inputs": None,
+    }
+
+
+def _editor(view: View, agent: Agent, schedule: Schedule | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    manifest = view.use.agents.manifest(view.actor, agent.id, agent.version)
+    inputs = given["inputs"]
+    fields, rest = forms.input_fields(manifest, inputs)
+    for one in fields:
+        if one["name"] in given:
+            one["value"] = given[one["name"]]
+    shown: dict[str, Any] = {
+        **frame(view, agent),
+        "schedule": schedule,
+        "given": given,
+        "manifest": manifest,
+        "fields": fields,
+        "rest": given.get("inputParameters", rest),
+        "zones": sorted(available_timezones()),
+        "weekdays": cron_builder.WEEKDAYS,
+        "months": cron_builder.MONTHS,
+        "ordinals": cron_builder.ORDINALS,
+        **choices(view),
+    }
+    return {**shown, **_looked_at(view, agent, _request_of(given), schedule)}
+
+
+# --- from the form to the request ---
+
+
+def _values(view: View, agent: Agent, form: FormData) -> dict[str, Any]:
+    """What the editor asks for, by the wire's names; InvalidInput for days and times that are none."""
+    manifest = view.use.agents.manifest(view.actor, agent.id, agent.version)
+    return {
+        "name": forms.text(form, "name"),
+        "inputParameters": forms.input_of(form, manifest),
+        "localSchedule": forms.text(form, "localSchedule"),
+        "isEnabled": forms.flag(form, "isEnabled"),
+        "isShadow": forms.flag(form, "isShadow"),
+        **forms.settings_of(form),
+        **_timing(form),
+    }
+
+
+def _timing(form: FormData) -> dict[str, Any]:
+    when, timezone = str(form.get("when", "days")), forms.text(form, "timezone") or "UTC"
+    found: dict[str, Any] = {
+        "scheduleType": _TYPES.get(when, 3),
+        "timezone": timezone,
+        "endTime": forms.moment(form, "endTime", timezone),
+        "startTime": None if when == "none" else forms.moment(form, "startTime", timezone),
+        "jitterSeconds": forms.number(form, "jitterSeconds"),
+        "excludedDates": forms.lines(form, "excludedDates") or None,
+        "catchUp": forms.text(form, "catchUp"),
+        "catchUpWindowSeconds": forms.number(form, "catchUpWindowSeconds"),
+        "dstGap": forms.text(form, "dstGap"),
+        "dstOverlap": forms.text(form, "dstOverlap"),
+    }
+    if when == "every":
+        found["runEveryCount"] = forms.number(form, "runEveryCount")
+        found["runEveryPeriod"] = forms.number(form, "runEveryPeriod")
+    elif when == "cron":
+        found["cronExpression"] = forms.text(form, "cronExpression")
+    elif when == "days":
+        found["cronExpression"] = _expression(form)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _expression(form: FormData) -> str:
+    on = str(form.get("on", "every"))
+    return cron_builder.expression_of(
+        Days(
+            cron_builder.read_times(str(form.get("times", ""))),
+            on,
+            weekdays=_numbers(form, "weekday", 7),
+            monthdays=cron_builder.read_monthdays(str(form.get("monthdays", "")))
+            if on == "monthdays"
+            else (),
+            nth=nth if (nth := str(form.get("nth", "1"))) in cron_builder.ORDINALS else "1",
+            nth_day=next(iter(_numbers(form, "nthDay", 7)), 1),
+            months=_numbers(form, "month", 12),
+        )
+    )
+
+
+def _numbers(form: FormData, name: str, most: int) -> tuple[int, ...]:
+    found = (int(value) for value in forms.many(form, name) if value.isascii() and value.isdigit())
+    return tuple(value for value in found if 1 <= value <= most)
+
+
+def _with_resets(values: dict[str, Any]) -> dict[str, Any]:
+    """What the form leaves empty is to be as by default."""
+    return {**values, "reset": [name for name in RESETTABLE if values.get(name) is None]}
+
+
+def _placed(problem: InvalidInput, form: FormData) -> InvalidInput:
+    """What is wrong, at the fields that the editor has for it."""
+    if form.get("when") != "days":
+        return problem
+    return InvalidInput(
+        *(
+            FieldError("times" if one.field == "cronExpression" else one.field, one.message)
+            for one in problem.errors
+        )
+    )
+
+
+# --- the preview ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A fire of the preview: ``mark`` says whether an edit makes it come or go."""
+
+    fire: PlannedFire
+    mark: str
+    clocks_changed: bool
+
+
+def _preview(view: View, agent: Agent, form: FormData) -> dict[str, Any]:
+    number = forms.number(form, "scheduleId")
+    old = view.use.schedules.get(view.actor, agent.id, number) if isinstance(number, int) else None
+    try:
+        values = _values(view, agent, form)
+    except InvalidInput as problem:
+        return _nothing_to_show(problem.errors)
+    return _looked_at(view, agent, values, old)
+
+
+def _request_of(given: Mapping[str, Any]) -> dict[str, Any] | InvalidInput:
+    """The request of an editor that is shown for the first time."""
+    form = FormData(
+        [
+            (name, str(one))
+            for name, value in given.items()
+            if value is not None
+            for one in (value if isinstance(value, list) else [value])
+        ]
+    )
+    try:
+        timing = _timing(form)
+    except InvalidInput as problem:
+        return problem
+    return {**timing, "inputParameters": given["inputs"]}
+
+
+def _nothing_to_show(errors: tuple[FieldError, ...]) -> dict[str, Any]:
+    return {"text": None, "lines": [], "preview_errors": errors, "either_day": False, "changed": False}
+
+
+def _looked_at(
+    view: View, agent: Agent, values: dict[str, Any] | InvalidInput, old: Schedule | None
+) -> dict[str, Any]:
+    if isinstance(values, InvalidInput):
+        return _nothing_to_show(values.errors)
+    place: dict[str, Any] = {"agentId": agent.id, "count": _FIRES}
+    if old is not None:
+        place["scheduleId"] = old.id
+    wanted = {**_with_resets(values), **place, "name": values.get("name") or "preview"}
+    if old is None:
+        wanted.pop("reset")
+    asked = [wanted] if old is None else [wanted, place]
+    new, *before = view.use.previews.of(view.actor, PreviewsRequest(schedules=asked))
+    if new.errors:
+        return _nothing_to_show(new.errors)
+    were = before[0].fires if before and old is not None and old.is_enabled else None
+    lines = _lines(new.fires, were)
+    return {
+        "text": new.text,
+        "lines": lines,
+        "preview_errors": (),
+        "either_day": cron_builder.restricts_both_days(str(values.get("cronExpression", ""))),
+        "changed": any(line.mark != "stays" for line in lines) if were is not None else False,
+    }
+
+
+def _lines(new: list[PlannedFire], old: list[PlannedFire] | None) -> list[_Line]:
+    """The next fires; of an edit those that stay, come and go, as far as both lists reach."""
+    fires = {fire.time: (fire, "comes" if old is not None else "stays") for fire in new}
+    if old is not None:
+        reach = min((part[-1].time for part in (new, old) if len(part) == _FIRES), default=None)
+        for fire in old:
+            known = fires.get(fire.time)
+            fires[fire.time] = (fire, "goes") if known is None else (known[0], "stays")
+        if reach is not None:
+            fires = {time: one for time, one in fires.items() if time <= reach}
+    found: list[_Line] = []
+    for _, (fire, mark) in sorted(fires.items()):
+        offset = fire.local_time.utcoffset()
+        changed = bool(found) and found[-1].fire.local_time.utcoffset() != offset
+        found.append(_Line(fire, mark, changed))
+    return found
