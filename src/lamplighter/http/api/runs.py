@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, BinaryIO, Literal
 from urllib.parse import urlencode
 
@@ -32,8 +31,8 @@ from lamplighter.http.api.access import (
     public_address,
 )
 from lamplighter.http.api.shapes import FileShape, Page, RunShape
+from lamplighter.http.followed_logs import LOOK_EVERY, Reader, as_text, followed
 from lamplighter.http.idempotency import REPLAYED, OnceRoute, carried_out_once, sees_to_keys
-from lamplighter.masking import Mask
 from lamplighter.model import Actor, Run, RunStatus
 from lamplighter.pieces import size_of
 from lamplighter.service import logs
@@ -42,9 +41,6 @@ from lamplighter.service.requests import StartRequest
 router = APIRouter(tags=["runs"], route_class=OnceRoute)
 downloads = APIRouter(tags=["runs"])
 
-_LOOK_EVERY = 0.2  # seconds between looks at a run or log that somebody waits for
-_ASK_WHO_EVERY = 2.0
-_SAY_ALIVE_EVERY = 15.0
 _CHUNK = 256 * 1024
 _TIME_OUT = "the time-out of a synchronous start"
 _REMOVE_METHODS = ("RemoveEntireRun", "RemoveAllFiles", "RemoveAllFilesAndAgentInput")
@@ -285,24 +281,10 @@ def read_log(
     attempt: Annotated[int | None, Query(ge=1, description="The newest when not said")] = None,
 ) -> Response:
     """The log of a run as text; with ``follow``, line by line as it is written. Secrets are hidden in it."""
+    credentials = request.headers.get("authorization")
+    reader = Reader(use, caller, lambda: use.identity.authenticate(credentials))
     run = use.runs.get(caller, agent_id, run_id)
-    mask = use.runs.mask(run)
-    file = use.runs.open_log(run, attempt)
-    if follow:
-        if file is not None:
-            file.close()
-        last = request.headers.get("last-event-id", "")
-        events = _log_events(request, use, caller, run, mask, attempt, last)
-        return StreamingResponse(
-            events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-        )
-    if file is None:
-        return PlainTextResponse("")
-    # The size is read once: a log that grows meanwhile does not make the answer endless.
-    size = size_of(file)
-    if mask and not run.status.is_terminal:
-        size = logs.whole_lines(file, size)
-    return StreamingResponse(logs.blocks(file, size, mask), media_type="text/plain; charset=utf-8")
+    return followed(request, reader, run, attempt) if follow else as_text(use, run, attempt)
 
 
 async def _end_of(use: Services, caller: Actor, run: Run, patience: float) -> Run | None:
@@ -311,78 +293,8 @@ async def _end_of(use: Services, caller: Actor, run: Run, patience: float) -> Ru
         current = await run_in_threadpool(use.runs.get, caller, run.agent_id, run.id)
         if current.status.is_terminal:
             return current
-        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.sleep(LOOK_EVERY)
     return None
-
-
-async def _log_events(
-    request: Request,
-    use: Services,
-    caller: Actor,
-    run: Run,
-    mask: Mask,
-    attempt: int | None,
-    last_id: str,
-) -> AsyncIterator[str]:
-    """Server-sent events: a line each, whose id says where it ends, so that a client can resume.
-
-    When the run goes on with another attempt, the rest of the log of the one before comes first.
-    """
-    number, offset = _place(last_id)
-    masked = run.attempt if attempt is None else attempt
-    quiet_since = time.monotonic()
-    reader = _Reader(request, use, caller)
-    stopping: asyncio.Event = request.app.state.stopping
-    while not stopping.is_set():
-        seen = await run_in_threadpool(reader.look, run)
-        if seen is None:
-            return
-        run = seen
-        newest = run.attempt if attempt is None else attempt
-        if number is None or number > newest or (attempt is not None and number != attempt):
-            number, offset = newest, 0
-        if masked != newest:  # another attempt has begun, and may have got other values
-            mask, masked = await run_in_threadpool(use.runs.mask, run), newest
-        while lines := await run_in_threadpool(use.runs.log_lines, run, number, offset, mask):
-            for text, offset in lines:
-                yield f"id: {number}-{offset}\ndata: {text}\n\n"
-            quiet_since = time.monotonic()
-        if number < newest:
-            number, offset = number + 1, 0
-            continue
-        if run.status.is_terminal:
-            yield f"event: end\ndata: {run.status.name.capitalize()}\n\n"
-            return
-        if time.monotonic() - quiet_since > _SAY_ALIVE_EVERY:
-            yield ": waiting\n\n"
-            quiet_since = time.monotonic()
-        await asyncio.sleep(_LOOK_EVERY)
-
-
-class _Reader:
-    """Who follows a log, perhaps for hours: as long as the credentials are good and the run may be seen."""
-
-    def __init__(self, request: Request, use: Services, caller: Actor) -> None:
-        self._credentials = request.headers.get("authorization")
-        self._use = use
-        self._caller = caller
-        self._ask_at = time.monotonic() + _ASK_WHO_EVERY
-
-    def look(self, run: Run) -> Run | None:
-        """The run as it is now; None when it is not for this reader any more."""
-        try:
-            if time.monotonic() > self._ask_at:
-                self._caller = self._use.identity.authenticate(self._credentials)
-                self._ask_at = time.monotonic() + _ASK_WHO_EVERY
-            return self._use.runs.get(self._caller, run.agent_id, run.id)
-        except LamplighterError:
-            return None
-
-
-def _place(event_id: str) -> tuple[int | None, int]:
-    """The attempt and the offset in its log that an event's id stands for."""
-    found = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,18})", event_id)
-    return (int(found[1]), int(found[2])) if found else (None, 0)
 
 
 def _json_array(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:

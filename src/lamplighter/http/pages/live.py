@@ -46,17 +46,18 @@ class Live:
             return made
 
 
-def live_page(view: View, template: str, compute: Callable[[], Values]) -> Response:
+def live_page(view: View, template: str, compute: Callable[[], Values], *, is_over: bool = False) -> Response:
     """A page whose block ``live`` is refreshed while it is open.
 
-    ``live=stream`` in the query asks for the block as server-sent events, ``live=block`` for it alone.
+    ``live=stream`` in the query asks for the block as server-sent events, ``live=block`` for it alone. What is over
+    is not followed.
     """
     wanted = view.request.query_params.get("live")
     if wanted == "block":
         return HTMLResponse(view.block(template, "live", compute()))
     if wanted == "stream":
         return StreamingResponse(_events(view, template, compute), media_type="text/event-stream")
-    return view.page(template, compute())
+    return view.page(template, compute(), is_live=not is_over)
 
 
 async def _events(view: View, template: str, compute: Callable[[], Values]) -> AsyncIterator[str]:

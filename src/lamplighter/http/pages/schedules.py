@@ -374,7 +374,7 @@ def _looked_at(
     wanted = {**_with_resets(values), **place, "name": values.get("name") or "preview"}
     if old is None:
         wanted.pop("reset")
-    asked = [wanted] if old is None else [wanted, place]
+    asked = [wanted] if old is None else [wanted, {**place, "name": old.name}]
     new, *before = view.use.previews.of(view.actor, PreviewsRequest(schedules=asked))
     if new.errors:
         return _nothing_to_show(new.errors)

@@ -104,8 +104,7 @@ def when(moment: datetime | None, timezone: str, now: datetime, *, precise: bool
     if there.date() != today.date():
         year = f" {there:%Y}" if there.year != today.year else ""
         text = f"{there:%a} {there.day} {there:%b}{year}, {text}"
-    made: Markup = Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso(moment), text)
-    return made
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso(moment), text)
 
 
 def day(moment: datetime, timezone: str) -> str:
@@ -120,7 +119,7 @@ def pretty_json(value: Any) -> str:
         try:
             value = json.loads(value)
         except ValueError:
-            return value
+            return str(value)
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
