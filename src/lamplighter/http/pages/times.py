@@ -1,0 +1,205 @@
+"""Pages of time: what is due in each hour of a week, and a timeline of what went and what is planned."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from lamplighter.http.pages import charts, words
+from lamplighter.http.pages.charts import Bar
+from lamplighter.http.pages.view import View, Viewing
+from lamplighter.planner import iso, local
+from lamplighter.service.overview import HOUR, Planned, Timeline, Trace
+from lamplighter.triggers import zone
+
+router = APIRouter(include_in_schema=False)
+
+_DAYS = 7
+_SPANS = (1, 3, 6, 12, 24, 48, 168)  # hours that a timeline may be long
+_MOST_ROWS = 60
+_POINTS = 160
+_UNKNOWN = 60.0  # seconds that a run is drawn with whose agent never ran
+_LISTED = 200
+
+Span = tuple[datetime, datetime, str, str, str, bool]
+
+
+@router.get("/calendar")
+def show_calendar(view: Viewing) -> Response:
+    """A week by hours: what is due in those to come, and what ran in those that are over."""
+    now = view.use.clock.now()
+    today = local(now, view.zone).date()
+    monday = _monday(view.request.query_params.get("week", ""), today)
+    begin, end = _midnight(monday, view.zone), _midnight(monday + timedelta(days=_DAYS), view.zone)
+    hours = round((end - begin) / HOUR)
+    due = view.use.overview.due_by_hour(view.actor, begin, hours)
+    ran = view.use.overview.ran_by_hour(view.actor, begin, hours)
+    cells: dict[tuple[int, int], dict[str, Any]] = {}
+    for index in range(hours):
+        start = begin + index * HOUR
+        there = local(start, view.zone)
+        cell = cells.setdefault(
+            ((there.date() - monday).days, there.hour), {"due": 0, "ran": 0, "start": start, "is_now": False}
+        )
+        cell["due"] += due[index]
+        cell["ran"] += ran[index]
+        cell["is_now"] |= start <= now < start + HOUR
+        cell["is_past"] = start + HOUR <= now
+    most = max([*due, *ran, 1])
+    for cell in cells.values():
+        cell["count"] = cell["ran"] if cell["is_past"] else cell["due"] + cell["ran"]
+        cell["heat"] = 0 if not cell["count"] else min(4, 1 + int(3.99 * cell["count"] / most))
+        cell["href"] = f"/timeline?from={iso(cell['start'])}&hours=1"
+    days = [monday + timedelta(days=number) for number in range(_DAYS)]
+    sums = [
+        sum(cell["count"] for (day, _), cell in cells.items() if day == number) for number in range(_DAYS)
+    ]
+    return view.page(
+        "calendar.html",
+        days=days,
+        sums=sums,
+        cells=cells,
+        today=today,
+        before=monday - timedelta(days=_DAYS),
+        after=monday + timedelta(days=_DAYS),
+    )
+
+
+def _monday(asked: str, today: date) -> date:
+    try:
+        day = date.fromisoformat(asked)
+    except ValueError:
+        day = today
+    if not 1971 <= day.year <= 2198:
+        day = today
+    return day - timedelta(days=day.weekday())
+
+
+def _midnight(day: date, timezone: str) -> datetime:
+    return datetime.combine(day, time(), zone(timezone)).astimezone(UTC)
+
+
+# --- the timeline ---
+
+
+@router.get("/timeline")
+def show_timeline(view: Viewing) -> Response:
+    """Bars of runs, past and planned, a row for each agent or server group; and how many go at once."""
+    now, asked = view.use.clock.now(), view.request.query_params
+    hours = int(asked["hours"]) if asked.get("hours") in map(str, _SPANS) else 24
+    span = timedelta(hours=hours)
+    since = _moment(asked.get("from", "")) or now - span * 0.7
+    until, by = since + span, "group" if asked.get("by") == "group" else "agent"
+    found = view.use.overview.timeline(view.actor, since, until)
+    rows = _rows(found, since, until, now, by)
+    where = (now - since) / span * 100
+    ticks = [since + span * number / 8 for number in range(8)]
+    place = _SPANS.index(hours)
+    return view.page(
+        "timeline.html",
+        rows=rows[:_MOST_ROWS],
+        more_rows=max(0, len(rows) - _MOST_ROWS),
+        found=found,
+        load=_load(found, since, until, now),
+        now_at=where if 0 <= where <= 100 else None,
+        ticks=[_tick(one, view, hours) for one in ticks],
+        since=since,
+        until=until,
+        hours=hours,
+        by=by,
+        steps={
+            "earlier": view.at(**{"from": iso(_whole(since - span / 2))}),
+            "later": view.at(**{"from": iso(_whole(since + span / 2))}),
+            "in": _zoomed(view, since, span, place - 1),
+            "out": _zoomed(view, since, span, place + 1),
+            "now": view.at(**{"from": None}),
+        },
+        listed=[*found.past[::-1][:_LISTED]],
+        planned=found.planned[:_LISTED],
+    )
+
+
+def _zoomed(view: View, since: datetime, span: timedelta, place: int) -> str | None:
+    if not 0 <= place < len(_SPANS):
+        return None
+    other = timedelta(hours=_SPANS[place])
+    return view.at(**{"from": iso(_whole(since + (span - other) / 2)), "hours": _SPANS[place]})
+
+
+def _whole(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return found if 1971 <= found.year <= 2198 else None
+
+
+def _tick(moment: datetime, view: View, hours: int) -> str:
+    there = local(moment, view.zone)
+    return f"{there:%a} {there.day} {there:%b}" if hours > 48 else f"{there:%H:%M}"
+
+
+def _rows(
+    found: Timeline, since: datetime, until: datetime, now: datetime, by: str
+) -> list[tuple[str, str, list[Bar], int]]:
+    """Name, address, bars and lanes of each row, by name."""
+    spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    for one in found.past:
+        spans[_row_of(one, found, by)].append(_past(one, now))
+    for one in found.planned:
+        spans[_row_of(one, found, by)].append(_planned(one))
+    rows = []
+    for (name, href), wanted in sorted(spans.items(), key=lambda row: row[0][0].lower()):
+        bars, lanes = charts.bars_of(wanted, since, until)
+        rows.append((name, href, bars, lanes))
+    return rows
+
+
+def _row_of(one: Trace | Planned, found: Timeline, by: str) -> tuple[str, str]:
+    if by == "agent":
+        return one.agent_name, f"/agents/{one.agent_id}"
+    if one.group_id is None:
+        return "any server", "/servers"
+    return found.groups.get(one.group_id, f"group {one.group_id}"), "/servers"
+
+
+def _past(one: Trace, now: datetime) -> Span:
+    start, end = one.start or now, one.end or now
+    said = f"run {one.run_id} of {one.agent_name}: {words.status_name(one.status)}, {words.duration(end - start)}"
+    return start, end, words.tone(one.status), said, f"/runs/{one.run_id}", False
+
+
+def _planned(one: Planned) -> Span:
+    took = _UNKNOWN if one.seconds is None else one.seconds
+    usual = (
+        "how long it takes is not known" if one.seconds is None else f"usually {words.duration(one.seconds)}"
+    )
+    said = f"{one.schedule_name} of {one.agent_name}, planned: {usual}"
+    href = f"/agents/{one.agent_id}/schedules/{one.schedule_id}"
+    return one.start, one.start + timedelta(seconds=took), "go", said, href, True
+
+
+def _load(found: Timeline, since: datetime, until: datetime, now: datetime) -> Sequence[int]:
+    """How many runs go at once at points of the window."""
+    step = (until - since) / _POINTS
+    changes = [0] * (_POINTS + 1)
+    spans = [_past(one, now)[:2] for one in found.past] + [_planned(one)[:2] for one in found.planned]
+    for start, end in spans:
+        first = max(0, int((start - since) / step))
+        last = min(_POINTS - 1, int((end - since) / step))
+        if first <= last:
+            changes[first] += 1
+            changes[last + 1] -= 1
+    points, going = [], 0
+    for change in changes[:-1]:
+        going += change
+        points.append(going)
+    return points
