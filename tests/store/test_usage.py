@@ -180,7 +180,7 @@ def test_a_combined_export_is_charged_to_the_first_run_each_time_it_is_made(db: 
         for _ in range(2):
             charging.set_exported(c, run.id, agent, 1000, 77, NOON + HOUR)
         assert costs(c, agent) == {run.id: 2 * CREDIT}
-        [day] = billing.days_of_agent(c, agent, ALWAYS)
+        [day] = billing.days(c, None, ALWAYS, agent)
     assert (day.used[UsageType.EXPORT_CPM], day.used[UsageType.EXPORT_GB]) == (2000, 154)
 
 

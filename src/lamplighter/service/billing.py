@@ -259,15 +259,15 @@ class Billing:
         kinds, span = _kinds(usage_types), self._month(start, end)
         with self._db.read() as c:
             name = _name_of(c, actor, agent_id)
-            days = billing.days_of_agent(c, agent_id, span)
-        labels = _labels(span, unit)
-        return Breakdown(
-            name,
-            span,
-            labels,
-            {kind: _over_time(kind, days, labels, unit) for kind in kinds},
-            {kind: sum(day.used[kind] for day in days) for kind in kinds},
-        )
+            days = billing.days(c, None, span, agent_id)
+        return _broken_down(name, span, days, kinds, unit)
+
+    def over_time(self, actor: Actor, start: datetime | None, end: datetime | None) -> Breakdown:
+        """What all agents that one sees cost day by day, this month when not said; it has no agent's name."""
+        span = self._month(start, end)
+        with self._db.read() as c:
+            days = billing.days(c, actor.spaces, span)
+        return _broken_down("", span, days, list(UsageType), TimeUnit.DAY)
 
     def runs(
         self,
@@ -328,6 +328,19 @@ def _labels(span: Span, unit: TimeUnit) -> list[date]:
         return [day + timedelta(days=number) for number in range((last - day).days + 1)]
     months = range(12 * day.year + day.month - 1, 12 * last.year + last.month)
     return [date(number // 12, number % 12 + 1, 1) for number in months]
+
+
+def _broken_down(
+    name: str, span: Span, days: list[CostOfDay], kinds: list[UsageType], unit: TimeUnit
+) -> Breakdown:
+    labels = _labels(span, unit)
+    return Breakdown(
+        name,
+        span,
+        labels,
+        {kind: _over_time(kind, days, labels, unit) for kind in kinds},
+        {kind: sum(day.used[kind] for day in days) for kind in kinds},
+    )
 
 
 def _over_time(kind: UsageType, days: list[CostOfDay], labels: list[date], unit: TimeUnit) -> list[int]:

@@ -109,16 +109,23 @@ def of_agents(c: sa.Connection, spaces: Collection[int] | None, span: Span, kind
     return [AgentCost(number, name, space, int(cost)) for number, name, space, cost in c.execute(query)]
 
 
-def days_of_agent(c: sa.Connection, agent_id: int, span: Span) -> list[CostOfDay]:
-    """What an agent used and cost, for each UTC day on which it used something, oldest first."""
+def days(
+    c: sa.Connection, spaces: Collection[int] | None, span: Span, agent_id: int | None = None
+) -> list[CostOfDay]:
+    """What an agent, or all of some spaces, used and cost on each UTC day with any usage, oldest first."""
     day = (sa.type_coerce(usage.c.end_time, sa.BigInteger) // _MILLISECONDS_OF_DAY).label("day")
     columns = [usage.c[f"{kind.column}_{what}"] for what in ("used", "cost") for kind in UsageType]
     query = (
         sa.select(day, *(sa.func.sum(column) for column in columns))
-        .where(usage.c.agent_id == agent_id, _within(span))
+        .where(_within(span))
         .group_by(day)
         .order_by(day)
     )
+    if agent_id is not None:
+        query = query.where(usage.c.agent_id == agent_id)
+    if spaces is not None:
+        of_spaces = sa.select(agents.c.id).where(agents.c.space_id.in_(spaces))
+        query = query.where(usage.c.agent_id.in_(of_spaces))
     half = len(UsageType)
     return [
         CostOfDay(

@@ -9,10 +9,10 @@ from fastapi.responses import Response
 from starlette.datastructures import FormData, UploadFile
 
 from lamplighter.archives import files_of_archive
-from lamplighter.errors import InvalidInput, LamplighterError, NotFound
+from lamplighter.errors import InvalidInput, NotFound
 from lamplighter.http.api.access import AgentId
 from lamplighter.http.pages import forms
-from lamplighter.http.pages.view import Sent, View, Viewing
+from lamplighter.http.pages.view import REFUSALS, Sent, View, Viewing
 from lamplighter.manifest import FILE, Manifest
 from lamplighter.model import Agent, AgentOrder, AgentQuery, Role, RunSettings, RunStatus
 from lamplighter.service.requests import AgentRequest, StartRequest
@@ -99,7 +99,7 @@ def create_agent(view: Viewing, form: Sent) -> Response:
             AgentRequest, {"name": forms.text(form, "name"), "spaceId": forms.number(form, "spaceId")}
         )
         made = view.use.agents.create(view.actor, request, files)
-    except InvalidInput as problem:
+    except REFUSALS as problem:
         return view.refused("agent_new.html", problem, _new(view, forms.given(form)))
     return view.go(f"/agents/{made.id}", f"{made.name} is saved as version 1.")
 
@@ -200,7 +200,7 @@ def start_agent(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
     try:
         request = forms.read(StartRequest, {"inputParameters": given, **settings})
         run = view.use.runs.start(view.actor, agent_id, request)
-    except InvalidInput as problem:
+    except REFUSALS as problem:
         return view.refused(
             "agent_start.html", problem, _start(view, agent, manifest, given, forms.given(form))
         )
@@ -353,8 +353,7 @@ def save_code(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
     try:
         request = forms.read(AgentRequest, {"comments": forms.text(form, "comments")})
         saved = view.use.agents.save(view.actor, agent_id, request, files)
-    except LamplighterError as problem:
-        wrong = problem if isinstance(problem, InvalidInput) else InvalidInput.of("", str(problem))
+    except REFUSALS as problem:
         shown = [(name, len(files[name])) for name in sorted(files)]
         values = {
             **frame(view, agent),
@@ -363,5 +362,5 @@ def save_code(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
             "opened": path,
             "text": text,
         }
-        return view.refused("agent_code.html", wrong, values)
+        return view.refused("agent_code.html", problem, values)
     return view.go(f"/agents/{agent_id}/code?file={path}", f"Saved as version {saved.version}.")

@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
+from zoneinfo import available_timezones
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from lamplighter.errors import FieldError, InvalidInput, what_is_wrong
+from lamplighter.errors import FieldError, InvalidInput, LamplighterError, what_is_wrong
 from lamplighter.manifest import Manifest
 from lamplighter.planner import iso, local
 from lamplighter.service.requests import Request
@@ -60,6 +61,11 @@ def moment(form: FormData, name: str, timezone: str) -> str | None:
         return iso(datetime.fromisoformat(value).replace(tzinfo=zone(timezone)).astimezone(UTC))
     except (ValueError, InvalidInput):
         return value
+
+
+def zones() -> list[str]:
+    """The names of all time zones."""
+    return sorted(available_timezones())
 
 
 def day_of(text: str, timezone: str) -> datetime | None:
@@ -179,12 +185,35 @@ def given(form: FormData) -> dict[str, Any]:
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-def first_errors(problem: InvalidInput) -> dict[str, str]:
-    """What is wrong, by field; of several mistakes in one field the first."""
+def first_errors(problem: LamplighterError) -> dict[str, str]:
+    """What is wrong, by field; of several mistakes in one field the first. What is of no field has none."""
+    if not isinstance(problem, InvalidInput):
+        return {"": str(problem)}
     found: dict[str, str] = {}
     for one in problem.errors:
         found.setdefault(one.field, one.message)
     return found
+
+
+def renamed(problem: LamplighterError, names: Mapping[str, str]) -> LamplighterError:
+    """What is wrong, at the names that a form has for the fields."""
+    if not isinstance(problem, InvalidInput):
+        return problem
+    return InvalidInput(*(FieldError(names.get(one.field, one.field), one.message) for one in problem.errors))
+
+
+def gathered(problem: LamplighterError, name: str) -> LamplighterError:
+    """What is wrong with one of several values, at the field of a form in which they all are, with its line."""
+    if not isinstance(problem, InvalidInput):
+        return problem
+    return InvalidInput(*(_gathered(one, name) for one in problem.errors))
+
+
+def _gathered(error: FieldError, name: str) -> FieldError:
+    place = "".join(letter for letter in error.field if letter.isdigit())
+    if not error.field.startswith(name) or not place:
+        return error
+    return FieldError(name, f"line {int(place) + 1}: {error.message}")
 
 
 def page_of(request_params: Mapping[str, str]) -> int:

@@ -4,18 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.datastructures import FormData
 
-from lamplighter.errors import FieldError, InvalidInput
+from lamplighter.errors import FieldError, InvalidInput, LamplighterError
 from lamplighter.http.api.access import AgentId, ScheduleId
 from lamplighter.http.pages import cron_builder, forms
 from lamplighter.http.pages.agents import choices, frame, settings_values
 from lamplighter.http.pages.cron_builder import Days
-from lamplighter.http.pages.view import Sent, View, Viewing
+from lamplighter.http.pages.view import REFUSALS, Sent, View, Viewing
 from lamplighter.model import Agent, RunSettings, Schedule, ScheduleType, Timing
 from lamplighter.service.previews import PreviewsRequest
 from lamplighter.service.requests import RESETTABLE, ScheduleRequest
@@ -58,7 +57,7 @@ def create_schedule(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
     try:
         values = _values(view, agent, form)
         made = view.use.schedules.create(view.actor, agent_id, forms.read(ScheduleRequest, values))
-    except InvalidInput as problem:
+    except REFUSALS as problem:
         return view.refused("schedule.html", _placed(problem, form), _editor(view, agent, None, _given(form)))
     return view.go(f"/agents/{agent_id}/schedules", f"{made.name} is saved: {view.text_of(made)}.")
 
@@ -86,7 +85,7 @@ def save_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, for
     try:
         request = forms.read(ScheduleRequest, _with_resets(_values(view, agent, form)))
         saved = view.use.schedules.update(view.actor, agent_id, schedule_id, request)
-    except InvalidInput as problem:
+    except REFUSALS as problem:
         values = _editor(view, agent, schedule, _given(form))
         return view.refused("schedule.html", _placed(problem, form), values)
     return view.go(f"/agents/{agent_id}/schedules", f"{saved.name} is saved: {view.text_of(saved)}.")
@@ -231,7 +230,7 @@ def _editor(view: View, agent: Agent, schedule: Schedule | None, given: Mapping[
         "manifest": manifest,
         "fields": fields,
         "rest": given.get("inputParameters", rest),
-        "zones": sorted(available_timezones()),
+        "zones": forms.zones(),
         "weekdays": cron_builder.WEEKDAYS,
         "months": cron_builder.MONTHS,
         "ordinals": cron_builder.ORDINALS,
@@ -308,16 +307,9 @@ def _with_resets(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "reset": [name for name in RESETTABLE if values.get(name) is None]}
 
 
-def _placed(problem: InvalidInput, form: FormData) -> InvalidInput:
+def _placed(problem: LamplighterError, form: FormData) -> LamplighterError:
     """What is wrong, at the fields that the editor has for it."""
-    if form.get("when") != "days":
-        return problem
-    return InvalidInput(
-        *(
-            FieldError("times" if one.field == "cronExpression" else one.field, one.message)
-            for one in problem.errors
-        )
-    )
+    return forms.renamed(problem, {"cronExpression": "times"} if form.get("when") == "days" else {})
 
 
 # --- the preview ---

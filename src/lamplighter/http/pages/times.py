@@ -89,9 +89,9 @@ def _midnight(day: date, timezone: str) -> datetime:
 def show_timeline(view: Viewing) -> Response:
     """Bars of runs, past and planned, a row for each agent or server group; and how many go at once."""
     now, asked = view.use.clock.now(), view.request.query_params
-    hours = int(asked["hours"]) if asked.get("hours") in map(str, _SPANS) else 24
+    hours = next((one for one in _SPANS if asked.get("hours") == str(one)), 24)
     span = timedelta(hours=hours)
-    since = _moment(asked.get("from", "")) or now - span * 0.7
+    since = _moment(asked.get("from", "")) or _even(now - span * 0.7, hours)
     until, by = since + span, "group" if asked.get("by") == "group" else "agent"
     found = view.use.overview.timeline(view.actor, since, until)
     rows = _rows(found, since, until, now, by)
@@ -129,6 +129,12 @@ def _zoomed(view: View, since: datetime, span: timedelta, place: int) -> str | N
     return view.at(**{"from": iso(_whole(since + (span - other) / 2)), "hours": _SPANS[place]})
 
 
+def _even(moment: datetime, hours: int) -> datetime:
+    """A little before an instant, at a time that is easily read."""
+    minutes = 60 if hours >= 6 else 5
+    return _whole(moment).replace(minute=moment.minute // minutes * minutes, second=0)
+
+
 def _whole(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
@@ -152,10 +158,10 @@ def _rows(
 ) -> list[tuple[str, str, list[Bar], int]]:
     """Name, address, bars and lanes of each row, by name."""
     spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
-    for one in found.past:
-        spans[_row_of(one, found, by)].append(_past(one, now))
-    for one in found.planned:
-        spans[_row_of(one, found, by)].append(_planned(one))
+    for run in found.past:
+        spans[_row_of(run, found, by)].append(_past(run, now))
+    for plan in found.planned:
+        spans[_row_of(plan, found, by)].append(_planned(plan))
     rows = []
     for (name, href), wanted in sorted(spans.items(), key=lambda row: row[0][0].lower()):
         bars, lanes = charts.bars_of(wanted, since, until)
@@ -188,18 +194,18 @@ def _planned(one: Planned) -> Span:
 
 
 def _load(found: Timeline, since: datetime, until: datetime, now: datetime) -> Sequence[int]:
-    """How many runs go at once at points of the window."""
+    """The most runs that go at once in each of many equal parts of the window."""
     step = (until - since) / _POINTS
-    changes = [0] * (_POINTS + 1)
     spans = [_past(one, now)[:2] for one in found.past] + [_planned(one)[:2] for one in found.planned]
-    for start, end in spans:
-        first = max(0, int((start - since) / step))
-        last = min(_POINTS - 1, int((end - since) / step))
-        if first <= last:
-            changes[first] += 1
-            changes[last + 1] -= 1
-    points, going = [], 0
-    for change in changes[:-1]:
+    # Who ends when another begins does not overlap it.
+    changes = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
+    points, going, place = [0] * _POINTS, 0, 0
+    for moment, change in changes:
+        part = int((moment - since) / step) if moment > since else 0
+        for index in range(place + 1, min(part, _POINTS - 1) + 1):
+            points[index] = going
+        place = max(place, min(part, _POINTS - 1))
         going += change
-        points.append(going)
+        if part < _POINTS:
+            points[place] = max(points[place], going)
     return points

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.datastructures import FormData
 
 import lamplighter
-from lamplighter.errors import InvalidInput, NotAllowed, NotAuthenticated
+from lamplighter.errors import Conflict, InvalidInput, LamplighterError, NotAllowed, NotAuthenticated
 from lamplighter.http.api.access import Services, Use
 from lamplighter.http.pages import charts, words
 from lamplighter.http.pages.forms import first_errors
@@ -36,6 +36,8 @@ _POLICY = (
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 THEMES = ("light", "dark")
+# What a form is shown again for: other problems have a page of their own.
+REFUSALS = (InvalidInput, Conflict)
 Values = Mapping[str, Any]
 
 
@@ -110,9 +112,9 @@ class View:
             keep(self.request, answer, _NOTICE, quote(said), 60)
         return answer
 
-    def refused(self, template: str, problem: InvalidInput, values: Values) -> HTMLResponse:
-        """The page of a form again, with what is wrong at its fields."""
-        return self.page(template, {**values, "errors": first_errors(problem)}, status=400)
+    def refused(self, template: str, problem: LamplighterError, values: Values) -> HTMLResponse:
+        """The page of a form again, with what is wrong at its fields, or above them."""
+        return self.page(template, {**values, "errors": first_errors(problem)}, status=problem.status)
 
     def may(self, space_id: int, need: Role) -> bool:
         """Whether the reader may do in a space what needs a role: what it may not is not offered."""

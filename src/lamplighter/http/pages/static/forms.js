@@ -21,13 +21,8 @@ export function enhanceForms() {
       form.requestSubmit();
     }
   }
-  for (const field of document.querySelectorAll("[data-own-zone]")) if (!field.value) field.value = zone;
-
   document.querySelector("[data-focus]")?.focus();
 
-  for (const form of document.querySelectorAll("form[data-auto]")) {
-    form.addEventListener("change", () => form.requestSubmit());
-  }
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.hidden = false;
     button.addEventListener("click", async () => {

@@ -1,0 +1,118 @@
+"""Pages of the installation itself: who changed what, how long things are kept, and how the server is."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+import lamplighter
+from lamplighter.errors import LamplighterError
+from lamplighter.http.pages import forms
+from lamplighter.http.pages.view import REFUSALS, Sent, View, Viewing
+from lamplighter.model import AuditFilter, Role
+from lamplighter.service.retention import RetentionRequest
+from lamplighter.triggers import TZDATA_VERSION
+
+router = APIRouter(include_in_schema=False)
+
+_PER_PAGE = 50
+_KINDS = (
+    "agent",
+    "apiKey",
+    "credits",
+    "member",
+    "notification",
+    "proxyPool",
+    "rates",
+    "run",
+    "schedule",
+    "secret",
+    "server",
+    "serverGroup",
+    "space",
+    "user",
+    "webhook",
+)
+_LIMITS = (
+    ("runs", "Runs", "The row of a run, with everything that belongs to it."),
+    ("logs", "Logs", "What runs said, and what explains failures."),
+    ("files", "Files", "Exports and other files that runs made."),
+)
+
+
+@router.get("/audit")
+def show_audit_log(view: Viewing) -> Response:
+    """Who changed what, newest first."""
+    asked = view.request.query_params
+    page, kind = forms.page_of(asked), asked.get("kind", "")
+    user = asked.get("user", "")
+    day = forms.day_of(asked.get("until", ""), view.zone)
+    wanted = AuditFilter(
+        kind=kind if kind in _KINDS else None,
+        user_id=int(user) if user.isascii() and user.isdigit() and len(user) < 10 else None,
+        until=day,
+    )
+    entries, total = view.use.audit_log.entries(
+        view.actor, wanted, skip=(page - 1) * _PER_PAGE, limit=_PER_PAGE
+    )
+    return view.page(
+        "audit.html",
+        entries=entries,
+        total=total,
+        page=page,
+        size=_PER_PAGE,
+        more=page * _PER_PAGE < total,
+        kinds=_KINDS,
+        kind=kind,
+        user=user,
+        users=view.use.users.every(view.actor),
+        until=asked.get("until", ""),
+    )
+
+
+@router.get("/settings")
+def show_settings(view: Viewing) -> Response:
+    """How long things are kept in a space, and how the server is."""
+    return view.page("settings.html", _settings(view, view.request.query_params.get("space", ""), None))
+
+
+def _settings(view: View, asked: str, given: dict[str, Any] | None) -> dict[str, Any]:
+    spaces = view.use.spaces.every(view.actor)
+    space = next((one for one in spaces if str(one.id) == asked), spaces[0] if spaces else None)
+    limits: dict[str, Any] = {}
+    if space is not None:
+        _, found = view.use.retention.of_space(view.actor, space.id)
+        for name, _, _ in _LIMITS:
+            for unit in ("days", "count"):
+                limits[f"{name}{unit.capitalize()}"] = getattr(found, f"{name}_{unit}")
+    return {
+        "spaces": spaces,
+        "space": space,
+        "may_own": space is not None and view.may(space.id, Role.OWNER),
+        "limits": _LIMITS,
+        "given": limits if given is None else {**limits, **given},
+        "state": _state(view),
+        "version": lamplighter.__version__,
+        "tzdata": TZDATA_VERSION,
+        "public_url": view.use.public_url,
+    }
+
+
+def _state(view: View) -> tuple[str, Any]:
+    try:
+        return "", view.use.health.load()
+    except LamplighterError as problem:
+        return str(problem), None
+
+
+@router.post("/settings/retention")
+def set_retention(view: Viewing, form: Sent) -> Response:
+    """Change how long things are kept in a space."""
+    space = str(form.get("space", ""))
+    names = [f"{name}{unit}" for name, _, _ in _LIMITS for unit in ("Days", "Count")]
+    try:
+        request = forms.read(RetentionRequest, {name: forms.number(form, name) for name in names})
+        view.use.retention.set_of_space(view.actor, int(space) if space.isdigit() else None, request)
+    except REFUSALS as problem:
+        return view.refused("settings.html", problem, _settings(view, space, forms.given(form)))
+    return view.go(f"/settings?space={space}", "It is kept so from now on.")
