@@ -20,7 +20,8 @@ _PRICES = """from lamplighter import agent
 print("INFO fetching the price list")
 for row in agent.rows():
     for number in range(1, row.get("products", 240) + 1):
-        agent.emit({"sku": f"P-{number:04}", "name": f"Product {number}", "price": round(3.5 + number * 1.37 % 60, 2),
+        price = round(3.5 + number * 1.37 % 60, 2)
+        agent.emit({"sku": f"P-{number:04}", "name": f"Product {number}", "price": price,
                     "currency": row.get("currency", "EUR"), "stock": None if number % 7 == 0 else number % 40})
 print("INFO done")
 """
@@ -71,7 +72,11 @@ class SampleHouse:
         self._call("PUT", "/secrets/SHOP_TOKEN", {"value": "a-very-secret-token"})
         ids["user"] = self._make("/users", {"name": "Robin", "email": "robin@example.com"})
         self._call("PUT", f"/spaces/{ids['market']}/members/{ids['user']}", {"role": "editor"})
-        self._call("PUT", "/billing/rates", {"rates": [{"type": "Server Time", "rate": 0.36}, {"type": "Export CPM", "rate": 0.5}]})
+        self._call(
+            "PUT",
+            "/billing/rates",
+            {"rates": [{"type": "Server Time", "rate": 0.36}, {"type": "Export CPM", "rate": 0.5}]},
+        )
         self._call("POST", "/billing/credits", {"amount": 500, "message": "budget of November"})
         self._agents()
         self._schedules()
@@ -172,7 +177,7 @@ class SampleHouse:
                         continue
                     began = now - timedelta(hours=hour, minutes=50 - minutes)
                     failed = (hour * 7 + minutes) % 23 == 0
-                    number = latest + 1 + hour * 3 + ("prices", "bookshop", "stocks").index(name)
+                    number = latest + 1 + (14 * 24 - hour) * 3 + ("prices", "bookshop", "stocks").index(name)
                     took = timedelta(minutes=minutes, seconds=(hour * 37) % 90)
                     agent = self.ids[name]
                     set_values = {

@@ -82,12 +82,15 @@ def list_agents(view: Viewing) -> Response:
 @router.get("/agents/new")
 def new_agent(view: Viewing) -> Response:
     """Where an agent is brought: as an archive, or as a script that is typed in."""
-    return view.page("agent_new.html", _new(view, {"code": _STARTER, "name": ""}))
+    return view.page("agent_new.html", _new(view, {}))
 
 
 def _new(view: View, given: dict[str, Any]) -> dict[str, Any]:
     spaces = [one for one in view.use.spaces.every(view.actor) if view.may(one.id, Role.EDITOR)]
-    return {"given": {"spaceId": "", "requirements": "", **given}, "spaces": spaces}
+    return {
+        "given": {"spaceId": "", "requirements": "", "code": _STARTER, "name": "", **given},
+        "spaces": spaces,
+    }
 
 
 @router.post("/agents/new")

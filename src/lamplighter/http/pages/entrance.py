@@ -23,7 +23,6 @@ router = APIRouter(include_in_schema=False)
 
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FOR_EVER = "public, max-age=31536000, immutable"
-_WRONG = "The name or the password is wrong."
 
 
 @router.get("/static/{version}/{name}")
@@ -47,15 +46,19 @@ def sign_in(request: Request, form: Sent, use: Use) -> Response:
     """Begin a session with a password or an API key."""
     name, password = str(form.get("name", "")), str(form.get("password", ""))
     key, target = str(form.get("key", "")).strip(), _own_path(str(form.get("next", "/")))
+    address = request.client.host if request.client else None
     try:
-        if request.client:
-            use.rate_limits.may_guess(request.client.host)
-        begin = use.sessions
-        token = begin.begin_with_key(key) if key else begin.begin_with_password(name, password)
+        if address and not key:
+            use.rate_limits.may_guess(address)
+        try:
+            begin = use.sessions
+            token = begin.begin_with_key(key) if key else begin.begin_with_password(name, password)
+        except NotAuthenticated:
+            if address:
+                use.rate_limits.failed(address)
+            raise
     except LamplighterError as problem:
-        wrong = str(problem)
-        if isinstance(problem, NotAuthenticated):
-            wrong = f"{wrong[0].upper()}{wrong[1:]}." if key else _WRONG
+        wrong = f"{str(problem)[0].upper()}{str(problem)[1:]}."
         return plain_page(request, "sign_in.html", problem.status, next=target, wrong=wrong, name=name)
     answer = RedirectResponse(target, status_code=303)
     keep(request, answer, SESSION, token, int(LONGEST.total_seconds()))

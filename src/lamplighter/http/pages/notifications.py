@@ -139,8 +139,8 @@ def _request(form: FormData) -> NotificationRequest:
     kind, _, number = str(form.get("scope", "")).partition(" ")
     values: dict[str, Any] = {
         "name": forms.text(form, "name"),
-        "events": forms.many(form, "events"),
-        "targets": forms.lines(form, "targets"),
+        "events": forms.many(form, "events") or None,
+        "targets": forms.lines(form, "targets") or None,
         "withinSeconds": forms.number(form, "withinSeconds"),
         "quietSeconds": forms.number(form, "quietSeconds"),
         "isEnabled": forms.flag(form, "isEnabled"),

@@ -24,6 +24,10 @@ _ROTATIONS = {
 }
 
 
+_NEW_GROUP = {"name": "", "description": ""}
+_NEW_POOL = {"name": "", "rotation": Rotation.ROUND_ROBIN.value, "proxies": ""}
+
+
 # --- servers and groups ---
 
 
@@ -38,7 +42,7 @@ def _servers(view: View) -> dict[str, Any]:
         "servers": view.use.groups.servers(view.actor),
         "queues": view.use.groups.queues(view.actor),
         "groups": view.use.groups.every(view.actor),
-        "given": {"name": "", "description": ""},
+        "given": _NEW_GROUP,
     }
 
 
@@ -58,7 +62,7 @@ def create_group(view: Viewing, form: Sent) -> Response:
     try:
         made = view.use.groups.create(view.actor, _group(form))
     except REFUSALS as problem:
-        values = {**_servers(view), "given": forms.given(form), "is_live": False}
+        values = {**_servers(view), "given": {**_NEW_GROUP, **forms.given(form)}, "is_live": False}
         return view.refused("servers.html", problem, values)
     return view.go("/servers", f"The group {made.name} is there. Servers join it with --group {made.name}.")
 
@@ -78,7 +82,9 @@ def save_group(number: Number, view: Viewing, form: Sent) -> Response:
     try:
         view.use.groups.update(view.actor, number, _group(form))
     except REFUSALS as problem:
-        return view.refused("group.html", problem, {"group": group, "given": forms.given(form)})
+        return view.refused(
+            "group.html", problem, {"group": group, "given": {**_NEW_GROUP, **forms.given(form)}}
+        )
     return view.go("/servers", "The group is saved.")
 
 
@@ -107,14 +113,12 @@ def list_pools(view: Viewing) -> Response:
 @router.get("/proxies/new")
 def new_pool(view: Viewing) -> Response:
     """The form of a new pool."""
-    return view.page(
-        "pool.html", _pool_form({"name": "", "rotation": Rotation.ROUND_ROBIN.value, "proxies": ""})
-    )
+    return view.page("pool.html", _pool_form({}))
 
 
 def _pool_form(given: dict[str, Any], pool: Any = None, checks: Any = None) -> dict[str, Any]:
     rotations = [(one.value, f"{one.value}: {said}") for one, said in _ROTATIONS.items()]
-    return {"given": given, "pool": pool, "checks": checks, "rotations": rotations}
+    return {"given": {**_NEW_POOL, **given}, "pool": pool, "checks": checks, "rotations": rotations}
 
 
 @router.post("/proxies/new")

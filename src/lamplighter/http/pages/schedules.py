@@ -58,7 +58,9 @@ def create_schedule(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
         values = _values(view, agent, form)
         made = view.use.schedules.create(view.actor, agent_id, forms.read(ScheduleRequest, values))
     except REFUSALS as problem:
-        return view.refused("schedule.html", _placed(problem, form), _editor(view, agent, None, _given(form)))
+        return view.refused(
+            "schedule.html", _placed(problem, form), _editor(view, agent, None, _given(view, form))
+        )
     return view.go(f"/agents/{agent_id}/schedules", f"{made.name} is saved: {view.text_of(made)}.")
 
 
@@ -86,7 +88,7 @@ def save_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, for
         request = forms.read(ScheduleRequest, _with_resets(_values(view, agent, form)))
         saved = view.use.schedules.update(view.actor, agent_id, schedule_id, request)
     except REFUSALS as problem:
-        values = _editor(view, agent, schedule, _given(form))
+        values = _editor(view, agent, schedule, _given(view, form))
         return view.refused("schedule.html", _placed(problem, form), values)
     return view.go(f"/agents/{agent_id}/schedules", f"{saved.name} is saved: {view.text_of(saved)}.")
 
@@ -204,10 +206,11 @@ def _of_timing(timing: Timing) -> dict[str, Any]:
     }
 
 
-def _given(form: FormData) -> dict[str, Any]:
+def _given(view: View, form: FormData) -> dict[str, Any]:
     """What a form has, to be shown in it again; boxes that are not ticked are not in it."""
     boxes = ("isEnabled", "isShadow", "isExclusive", "isWaitOnFailure")
     return {
+        **_defaults(view),
         **dict.fromkeys(boxes, ""),
         **forms.given(form),
         "weekday": forms.many(form, "weekday"),
