@@ -29,11 +29,15 @@ client: $(VENV)/.dev-ready  ## write the client that waits from the asynchronous
 examples: $(VENV)/.dev-ready  ## record the examples of the OpenAPI document
 	$(BIN)/python tools/record_examples.py
 
+pictures: $(VENV)/.dev-ready  ## a picture of every page of the Control Center, in build/pictures
+	PYTHONPATH=tests $(BIN)/python tests/pages/take_pictures.py
+
 bench: $(VENV)/.dev-ready  ## the benchmarks; they print ratios and assert nothing
 	$(BIN)/python benchmarks/fire_times.py
 	$(BIN)/python benchmarks/burst.py
 	$(BIN)/python benchmarks/upcoming.py
 	$(BIN)/python benchmarks/fleet.py
+	$(BIN)/python benchmarks/pages.py
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -54,4 +58,4 @@ $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,fleet,notifications,parquet,postgresql,s3,tracing,dev]'
 	@touch $@ $(VENV)/.demo-ready
 
-.PHONY: help demo test check docs client examples bench clean
+.PHONY: help demo test check docs client examples pictures bench clean

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from browser import chromium
 from browsing import Reader
+from playwright.sync_api import Browser
 
 from running_server import RunningServer
 
@@ -23,3 +25,10 @@ def admin(server: RunningServer) -> Iterator[Reader]:
     assert reader.sign_in().status_code == 303
     yield reader
     reader.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser."""
+    with chromium() as running:
+        yield running

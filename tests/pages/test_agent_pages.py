@@ -3,9 +3,10 @@
 import io
 import zipfile
 
+import httpx
 import pytest
-from browsing import Reader, text_of, wrong_at
 
+from browsing import Reader, text_of, wrong_at
 from running_server import RunningServer
 
 SCRIPT = (
@@ -32,8 +33,8 @@ def counter(server: RunningServer) -> int:
     return int(server.call("POST", "/agent", {"name": "counter", "files": files}, expect=201)["id"])
 
 
-def last_path(answer: object) -> str:
-    return str(answer.headers["location"])
+def last_path(answer: httpx.Response) -> str:
+    return answer.headers["location"]
 
 
 def test_a_script_that_is_typed_in_becomes_an_agent_that_runs(admin: Reader, server: RunningServer) -> None:

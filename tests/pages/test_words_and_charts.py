@@ -1,5 +1,6 @@
 """What pages say of numbers and times, and what charts show."""
 
+import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -71,11 +72,16 @@ def test_sparks_have_a_bar_for_each_run_within_their_frame(values: list[tuple[in
     traces = [trace(number, records, seconds) for number, (records, seconds) in enumerate(values)]
     for svg in (charts.spark_records(traces), charts.spark_seconds(traces), charts.runs_strip(traces)):
         root = parsed(svg)
-        bars = root.findall(".//rect")
+        height = float(root.attrib["height"])
+        bars = [(float(bar.attrib["y"]), float(bar.attrib["height"])) for bar in root.findall(".//rect")]
+        for shape in root.findall("path"):
+            bars += [
+                (height - float(tall), float(tall)) for tall in re.findall(r"v-(\d+)", shape.attrib["d"])
+            ]
         assert len(bars) == len(values)
-        for bar in bars:
-            assert float(bar.attrib["y"]) >= -0.1
-            assert float(bar.attrib["y"]) + float(bar.attrib["height"]) <= float(root.attrib["height"]) + 0.1
+        for top, tall in bars:
+            assert top >= -0.1
+            assert top + tall <= height + 0.1
         assert root.attrib["aria-label"]
 
 
@@ -101,6 +107,19 @@ def test_what_people_named_is_text_in_a_chart() -> None:
     [link] = root.findall("a")
     assert link.attrib["href"] == '/runs/1"onclick="x'
     assert root.attrib["aria-label"] == hostile
+
+
+def test_very_many_bars_are_drawn_without_words_and_addresses() -> None:
+    spans = [
+        (NOW + timedelta(minutes=n), NOW + timedelta(minutes=n + 1), "go", "x", "/", n % 2 == 0)
+        for n in range(90)
+    ]
+    bars, lanes = charts.bars_of(spans, NOW, NOW + timedelta(hours=2))
+    root = parsed(charts.timeline_row(bars, lanes, None, "many", plain=True))
+    shapes = root.findall(".//path")
+    assert len(shapes) == 2
+    assert sum(shape.attrib["d"].count("M") for shape in shapes) == 90
+    assert root.findall(".//a") == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 300)), max_size=60))

@@ -267,7 +267,7 @@ def _traces(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 
 def _trace(row: sa.Row[Any]) -> Trace:
-    run_id, agent_id, name, group_id, status, records, start, end, *_ = row
+    run_id, agent_id, name, group_id, status, records, start, end = list(row)[:8]
     return Trace(run_id, agent_id, name, group_id, RunStatus(status), records, start, end)
 
 

@@ -31,9 +31,9 @@ class Bar:
     planned: bool = False
 
 
-def _svg(height: int, label: str, parts: Sequence[str], kind: str) -> Markup:
+def _svg(height: int, label: str, parts: Sequence[str], kind: str, role: str = "img") -> Markup:
     return Markup(  # noqa: S704 - the parts were made here, of numbers and of what was escaped
-        f'<svg class="{kind}" width="100%" height="{height}" role="img" aria-label="{escape(label)}">'
+        f'<svg class="{kind}" width="100%" height="{height}" role="{role}" aria-label="{escape(label)}">'
         + "".join(parts)
         + "</svg>"
     )
@@ -53,7 +53,7 @@ def spark_records(traces: Sequence[Trace]) -> Markup:
         said += (
             f": {words.number(min(values))} to {words.number(max(values))}, last {words.number(values[-1])}"
         )
-    return _spark(traces, values, said, "records")
+    return _spark(traces, values, said)
 
 
 def spark_seconds(traces: Sequence[Trace]) -> Markup:
@@ -63,30 +63,24 @@ def spark_seconds(traces: Sequence[Trace]) -> Markup:
     if values:
         least, most, last = map(words.duration, (min(values), max(values), values[-1]))
         said += f": {least} to {most}, last {last}"
-    return _spark(traces, values, said, "seconds")
+    return _spark(traces, values, said)
 
 
-def _spark(traces: Sequence[Trace], values: Sequence[float], label: str, unit: str) -> Markup:
+def _spark(traces: Sequence[Trace], values: Sequence[float], label: str) -> Markup:
+    """Bars without words of their own, drawn as one shape for each tone: a page has hundreds of them."""
     if not traces:
         return Markup('<span class="soft">–</span>')
-    most, step = max(*values, 0.0, 1e-9), 100 / max(len(traces), 20)
-    begin = 100 - step * len(traces)
-    parts = []
+    most, slots = max(*values, 0.0, 1e-9), max(len(traces), 20)
+    shapes: dict[str, list[str]] = {}
     for index, (one, value) in enumerate(zip(traces, values, strict=True)):
-        height = max(_SHORTEST, value / most * _SPARK_HEIGHT)
-        shown = words.duration(value) if unit == "seconds" else f"{words.number(value)} records"
-        title = f"run {one.run_id}: {words.status_name(one.status)}, {shown}"
-        parts.append(
-            _rect(
-                begin + index * step,
-                step * 0.8,
-                _SPARK_HEIGHT - height,
-                height,
-                words.tone(one.status),
-                title,
-            )
+        height = max(_SHORTEST, round(value / most * _SPARK_HEIGHT))
+        place = (slots - len(traces) + index) * 5
+        shapes.setdefault(words.tone(one.status), []).append(
+            f"M{place} {_SPARK_HEIGHT}v-{height}h4v{height}z"
         )
-    return _svg(_SPARK_HEIGHT, label, parts, "spark")
+    drawn = "".join(f'<path class="t-{tone}" d="{"".join(parts)}"/>' for tone, parts in shapes.items())
+    frame = f'viewBox="0 0 {slots * 5} {_SPARK_HEIGHT}" preserveAspectRatio="none" height="{_SPARK_HEIGHT}"'
+    return Markup(f'<svg class="spark" {frame} role="img" aria-label="{escape(label)}">{drawn}</svg>')  # noqa: S704 - as above
 
 
 def volume(days: Sequence[Day], what: str) -> Markup:
@@ -134,6 +128,7 @@ def amounts(values: Sequence[tuple[str, float]], label: str, unit: str) -> Marku
 # --- the timeline ---
 
 LANE = 16  # pixels
+_MOST_LANES = 12
 
 
 def bars_of(
@@ -155,29 +150,52 @@ def bars_of(
     return bars, max(1, len(ends))
 
 
-def timeline_row(bars: Sequence[Bar], lanes: int, now: float | None, label: str) -> Markup:
-    """One row of a timeline; ``now`` is where the present is, in per cent."""
-    shown = min(lanes, 12)
+def timeline_row(
+    bars: Sequence[Bar], lanes: int, now: float | None, label: str, *, plain: bool = False
+) -> Markup:
+    """One row of a timeline; ``now`` is where the present is, in per cent.
+
+    ``plain`` draws all bars of a tone as one shape, without addresses: for pages with very many.
+    """
+    shown = min(lanes, _MOST_LANES)
     height = shown * LANE + 4
     parts = []
     if now is not None:
         parts.append(f'<line x1="{now:.2f}%" x2="{now:.2f}%" y1="0" y2="{height}" class="now"/>')
-    for bar in bars:
-        y = 2 + min(bar.lane, shown - 1) * LANE
-        place = (
-            f'x="{bar.start:.3f}%" width="{bar.end - bar.start:.3f}%" y="{y + 1}" height="{LANE - 3}" rx="2"'
-        )
-        kind = f"t-{bar.tone} planned" if bar.planned else f"t-{bar.tone}"
-        # Not in the order of the keys: there may be thousands, and each is in the table as well.
-        parts.append(
-            f'<a href="{escape(bar.href)}" tabindex="-1"><rect {place} class="{kind}">'
-            f"<title>{escape(bar.title)}</title></rect></a>"
-        )
+    parts.append(_shapes(bars, shown, height) if plain else "".join(_linked(bar, shown) for bar in bars))
     return Markup(  # noqa: S704 - as above
-        f'<svg class="row" width="100%" height="{height}" role="img" aria-label="{escape(label)}">'
+        f'<svg class="row" width="100%" height="{height}" role="group" aria-label="{escape(label)}">'
         + "".join(parts)
         + "</svg>"
     )
+
+
+def _kind(bar: Bar) -> str:
+    return f"t-{bar.tone} planned" if bar.planned else f"t-{bar.tone}"
+
+
+def _top(bar: Bar, shown: int) -> int:
+    return 3 + min(bar.lane, shown - 1) * LANE
+
+
+def _linked(bar: Bar, shown: int) -> str:
+    place = f'x="{bar.start:.2f}%" width="{bar.end - bar.start:.2f}%" y="{_top(bar, shown)}"'
+    # Not in the order of the keys: there may be hundreds, and each is in the table as well.
+    return (
+        f'<a href="{escape(bar.href)}" tabindex="-1"><rect {place} height="{LANE - 3}" rx="2" class="{_kind(bar)}">'
+        f"<title>{escape(bar.title)}</title></rect></a>"
+    )
+
+
+def _shapes(bars: Sequence[Bar], shown: int, height: int) -> str:
+    shapes: dict[str, list[str]] = {}
+    for bar in bars:
+        wide = max(2, round((bar.end - bar.start) * 20))
+        piece = f"M{round(bar.start * 20)} {_top(bar, shown)}h{wide}v{LANE - 3}h-{wide}z"
+        shapes.setdefault(_kind(bar), []).append(piece)
+    drawn = "".join(f'<path class="{kind}" d="{"".join(parts)}"/>' for kind, parts in shapes.items())
+    frame = f'viewBox="0 0 2000 {height}" preserveAspectRatio="none" width="100%" height="{height}"'
+    return f"<svg {frame}>{drawn}</svg>"
 
 
 def load(points: Sequence[int], places: int, now: float | None) -> Markup:
@@ -224,4 +242,4 @@ def runs_strip(traces: Sequence[Trace]) -> Markup:
             + "</a>"
         )
     said = f"duration of the last {words.counted(len(traces), 'run')}, at most {words.duration(most)}"
-    return _svg(height, said, parts, "strip")
+    return _svg(height, said, parts, "strip", "group")

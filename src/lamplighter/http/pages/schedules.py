@@ -23,6 +23,7 @@ from lamplighter.service.schedules import PlannedFire
 router = APIRouter(include_in_schema=False)
 
 _FIRES = 10
+_OLD_FIRES = 300  # so many are looked at of a schedule that is being edited
 _LEDGER_PAGE = 50
 _KINDS = {
     ScheduleType.NONE: "none",
@@ -363,13 +364,14 @@ def _looked_at(
 ) -> dict[str, Any]:
     if isinstance(values, InvalidInput):
         return _nothing_to_show(values.errors)
-    place: dict[str, Any] = {"agentId": agent.id, "count": _FIRES}
+    place: dict[str, Any] = {"agentId": agent.id}
     if old is not None:
         place["scheduleId"] = old.id
-    wanted = {**_with_resets(values), **place, "name": values.get("name") or "preview"}
+    name = values.get("name") or "preview"
+    wanted = {**_with_resets(values), **place, "name": name, "count": _FIRES}
     if old is None:
         wanted.pop("reset")
-    asked = [wanted] if old is None else [wanted, {**place, "name": old.name}]
+    asked = [wanted] if old is None else [wanted, {**place, "name": old.name, "count": _OLD_FIRES}]
     new, *before = view.use.previews.of(view.actor, PreviewsRequest(schedules=asked))
     if new.errors:
         return _nothing_to_show(new.errors)
@@ -385,17 +387,20 @@ def _looked_at(
 
 
 def _lines(new: list[PlannedFire], old: list[PlannedFire] | None) -> list[_Line]:
-    """The next fires; of an edit those that stay, come and go, as far as both lists reach."""
-    fires = {fire.time: (fire, "comes" if old is not None else "stays") for fire in new}
+    """The next fires; of an edit those that stay and come, and some of those that go."""
+    marked = [(fire, "stays") for fire in new]
     if old is not None:
-        reach = min((part[-1].time for part in (new, old) if len(part) == _FIRES), default=None)
-        for fire in old:
-            known = fires.get(fire.time)
-            fires[fire.time] = (fire, "goes") if known is None else (known[0], "stays")
-        if reach is not None:
-            fires = {time: one for time, one in fires.items() if time <= reach}
+        were, are = {fire.time for fire in old}, {fire.time for fire in new}
+        reach = old[-1].time if len(old) == _OLD_FIRES else None
+        marked = [
+            (fire, "stays" if fire.time in were or (reach is not None and fire.time > reach) else "comes")
+            for fire in new
+        ]
+        until = new[-1].time if len(new) == _FIRES else None
+        gone = [fire for fire in old if fire.time not in are and (until is None or fire.time <= until)]
+        marked += [(fire, "goes") for fire in gone[:_FIRES]]
     found: list[_Line] = []
-    for _, (fire, mark) in sorted(fires.items()):
+    for fire, mark in sorted(marked, key=lambda one: one[0].time):
         offset = fire.local_time.utcoffset()
         changed = bool(found) and found[-1].fire.local_time.utcoffset() != offset
         found.append(_Line(fire, mark, changed))

@@ -21,8 +21,9 @@ _DAYS = 7
 _SPANS = (1, 3, 6, 12, 24, 48, 168)  # hours that a timeline may be long
 _MOST_ROWS = 60
 _POINTS = 160
+_MOST_LINKED = 300  # bars with words and an address of their own: a page is to stay light
 _UNKNOWN = 60.0  # seconds that a run is drawn with whose agent never ran
-_LISTED = 200
+_LISTED = 100
 
 Span = tuple[datetime, datetime, str, str, str, bool]
 
@@ -101,6 +102,7 @@ def show_timeline(view: Viewing) -> Response:
     return view.page(
         "timeline.html",
         rows=rows[:_MOST_ROWS],
+        is_plain=sum(len(bars) for _, _, bars, _ in rows[:_MOST_ROWS]) > _MOST_LINKED,
         more_rows=max(0, len(rows) - _MOST_ROWS),
         found=found,
         load=_load(found, since, until, now),

@@ -46,6 +46,50 @@ for number in range(100000):
     time.sleep(0.05)
 """
 
+# Every page, by the name of its picture; the braces take ids of what the house has.
+PAGES_OF_THE_HOUSE = {
+    "home": "/",
+    "agents": "/agents",
+    "agent-new": "/agents/new",
+    "agent": "/agents/{prices}",
+    "agent-start": "/agents/{prices}/start",
+    "agent-versions": "/agents/{prices}/versions",
+    "agent-code": "/agents/{prices}/code",
+    "schedules": "/agents/{prices}/schedules",
+    "schedule-new": "/agents/{prices}/schedules/new",
+    "schedule": "/agents/{prices}/schedules/{prices_schedule}",
+    "why": "/agents/{news}/schedules/{ledger_schedule}/why",
+    "runs": "/runs",
+    "run-going": "/runs/{going}",
+    "run-failed": "/runs/{bad}",
+    "run-set": "/runs/{part}",
+    "run-records": "/runs/{good}/records",
+    "run-files": "/runs/{shop_run}/files",
+    "run-file": "/runs/{shop_run}/files/{snapshot}",
+    "run-failure": "/runs/{bad}/failure",
+    "calendar": "/calendar",
+    "timeline": "/timeline",
+    "servers": "/servers",
+    "group": "/groups/{group}",
+    "proxies": "/proxies",
+    "pool-new": "/proxies/new",
+    "pool": "/proxies/{pool}",
+    "secrets": "/secrets",
+    "notifications": "/notifications",
+    "notification-new": "/notifications/new",
+    "notification": "/notifications/{rule}",
+    "usage": "/usage",
+    "usage-agent": "/usage/agents/{prices}",
+    "spaces": "/spaces",
+    "space": "/spaces/{market}",
+    "users": "/users",
+    "user": "/users/{user}",
+    "keys": "/keys",
+    "account": "/account",
+    "audit": "/audit",
+    "settings": "/settings",
+}
+
 
 class SampleHouse:
     """Fills a running server; ``ids`` are those of what was made, by short names."""
@@ -96,11 +140,13 @@ class SampleHouse:
         )
         rows = [{"products": number} for number in (20, 30, 40)]
         ids["part"] = self._run("prices", {"inputParameters": json.dumps(rows), "parallelism": 3})
+        files = self._server.http.get(f"/agent/{ids['bookshop']}/run/{ids['shop_run']}/files").json()
+        ids["snapshot"] = next(one["id"] for one in files if one["fileType"] == "Snapshot")
         ids["going"] = self._start("stocks", {})
         self._past()
 
     def _agents(self) -> None:
-        root = Path(__file__).parents[2] / "src/lamplighter/demo/bookshop"
+        root = Path(__file__).parents[1] / "src/lamplighter/demo/bookshop"
         shop = {
             str(file.relative_to(root)): file.read_text()
             for file in root.rglob("*")
@@ -159,6 +205,20 @@ class SampleHouse:
                 body["inputParameters"] = inputs
             made = self._make(f"/agent/{self.ids[agent]}/schedules", body)
             self.ids.setdefault(f"{agent}_schedule", made)
+        self.ids["ledger_schedule"] = self._schedule_with_a_ledger()
+
+    def _schedule_with_a_ledger(self) -> int:
+        """One that fires while one looks, and that was edited a little after a due time."""
+        soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat().replace("+00:00", "Z")
+        body = {"name": "every minute", "runEveryCount": 1, "runEveryPeriod": 1, "startTime": soon}
+        path = f"/agent/{self.ids['news']}/schedules"
+        made = self._make(path, {**body, "timezone": "Asia/Tokyo"})
+        until = time.monotonic() + 60
+        while not self._server.http.get(f"{path}/{made}/fires").json():
+            assert time.monotonic() < until, "the schedule does not fire"
+            time.sleep(0.2)
+        self._call("POST", f"{path}/{made}/disable", {})
+        return made
 
     def _past(self) -> None:
         """Two weeks of runs, as if the server had been there: rows only, without files."""
