@@ -96,7 +96,11 @@ def _announce(address: str, house: "House", adopted: int) -> None:
         say(f"  {house.new_admin_key}")
         say(f"It is kept in {data / 'admin.key'}, readable by you only.")
         say()
-        say("Next, in another terminal:")
+        if "api" in house.settings.roles:
+            say("Next, in a browser, signed in by this address:")
+            # What is behind the # stays in the browser: no log of a server or proxy has it.
+            say(f"  {address}/sign-in#{house.new_admin_key}")
+        say("Or in another terminal:")
         _tell_how_to_reach(address, data)
         say("  lamplighter agent deploy DIR           save the agent in a folder")
         say("  lamplighter run start NAME --follow    run it and see its log")

@@ -70,7 +70,9 @@ def _demonstrate(console: Console, enough: threading.Event) -> None:
         agent = _deploy(console, client)
         stack.callback(_leave_nothing_running, console, client, agent)
         _add_schedules(console, client, agent, shop.url)
-        console.print("Look at it yourself, in another terminal:")
+        console.print("Look at it yourself, in a browser:")
+        console.print(f"  {address}/sign-in#{key}", soft_wrap=True)
+        console.print("or in another terminal:")
         console.print(f"  export LAMPLIGHTER_URL={address} LAMPLIGHTER_API_KEY={key}", soft_wrap=True)
         for command in ("schedule list", "run logs bookshop", "run records bookshop"):
             console.print(f"  lamplighter {command}")

@@ -133,7 +133,7 @@ def create_app(services: Services, rate_limit: int = 0, *, has_api: bool = True)
     routes = [route for router in _ROUTERS for route in router.routes]
     app.add_middleware(Tolerance, routes=routes, prefix=_PREFIX)
     app.add_middleware(HeadLimit)
-    app.add_middleware(Defects)
+    app.add_middleware(Defects, answer=lambda scope, error: _answer(Request(scope), error))
     app.add_middleware(RateHeaders, limit=rate_limit)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Measured)

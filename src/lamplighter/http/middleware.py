@@ -104,10 +104,14 @@ class RateHeaders:
 
 
 class Defects:
-    """Answers 500 when an error of ours comes through. It stands inside of what adds headers to answers."""
+    """Answers 500 when an error of ours comes through. It stands inside of what adds headers to answers.
 
-    def __init__(self, app: App) -> None:
+    ``answer`` makes what is sent of the scope of the request and the error.
+    """
+
+    def __init__(self, app: App, answer: Callable[[Message, LamplighterError], App]) -> None:
         self._app = app
+        self._answer = answer
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         begun = False
@@ -124,7 +128,7 @@ class Defects:
                 raise
             log.exception("a request failed", method=scope["method"], path=path_for_log(scope["path"]))
             error = LamplighterError("something went wrong in the server; its log says what")
-            await problem_answer(scope["path"], error)(scope, receive, send)
+            await self._answer(scope, error)(scope, receive, send)
 
 
 class AddressTooLong(TooLarge):
@@ -238,6 +242,8 @@ def _too_large(most: int) -> str:
 
 
 def _most_bytes(scope: Message) -> int:
+    if scope["path"] == "/agents/new":
+        return _MOST_BYTES_OF_AGENT
     parts = scope["path"].rstrip("/").split("/")
     if parts[1:4] != ["api", "v1", "agent"] or len(parts) > 5:
         return _MOST_BYTES

@@ -90,11 +90,11 @@ def traces_of_agent(c: sa.Connection, agent_id: int, limit: int) -> list[Trace]:
 def next_due(c: sa.Connection, agent_ids: Collection[int]) -> dict[int, datetime]:
     """When each of these agents is due next, as far as one is."""
     query = (
-        sa.select(schedules.c.agent_id, sa.func.min(schedules.c.next_due))
+        sa.select(schedules.c.agent_id, sa.func.min(schedules.c.next_due).label("due"))
         .where(schedules.c.agent_id.in_(agent_ids), schedules.c.next_due.is_not(None))
         .group_by(schedules.c.agent_id)
     )
-    return dict(c.execute(query).tuples().all())
+    return {row.agent_id: row.due for row in c.execute(query)}
 
 
 def on_servers(c: sa.Connection, visible: Spaces, limit: int) -> list[tuple[Trace, str | None]]:
