@@ -11,6 +11,7 @@ from http_helpers import field_errors, problem_of, send_raw
 
 from lamplighter.http import middleware
 from lamplighter.http.middleware import BodyLimit, Defects, Message, RateHeaders, Receive, Send
+from lamplighter.http.problems import problem_answer
 from running_server import KEY, RunningServer
 
 
@@ -191,7 +192,8 @@ def test_a_defect_is_answered_with_500_and_carries_the_headers_of_every_answer()
     sent = Sent()
 
     async def ask() -> None:
-        await RateHeaders(Defects(fails), limit=5)(scope(), never, sent)
+        defects = Defects(fails, lambda _scope, error: problem_answer("/somewhere", error))
+        await RateHeaders(defects, limit=5)(scope(), never, sent)
 
     anyio.run(ask)
     begin, body = sent.messages

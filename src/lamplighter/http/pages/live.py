@@ -12,10 +12,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from lamplighter.errors import LamplighterError
-from lamplighter.http.pages.view import Values, View, reader
+from lamplighter.http.pages.view import SESSION, Values, View, reader
 
 _LOOK_EVERY = 1.0  # seconds
-_FRESH = 0.8  # what was made for one reader so lately is shown to the same reader's other pages, too
+_FRESH = 0.8  # what was made so lately is shown to the other pages of the same browser, too
 _LONGEST_REST = 2.0
 _SAY_ALIVE_EVERY = 15.0
 _MOST_KEPT = 2000
@@ -29,13 +29,22 @@ class Live:
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
         self._made: dict[Key, tuple[float, str]] = {}
+        self._coming: dict[Key, asyncio.Task[str]] = {}
 
     async def block(self, key: Key, make: Callable[[], str]) -> str:
-        """What ``make`` makes for this key, or made a moment ago."""
+        """What ``make`` makes for this key, made a moment ago or by now: for all who ask for it meanwhile once."""
+        known = self._made.get(key)
+        if known is not None and time.monotonic() - known[0] < _FRESH:
+            return known[1]
+        coming = self._coming.get(key)
+        if coming is None:
+            coming = self._coming[key] = asyncio.create_task(self._make(key, make))
+            coming.add_done_callback(lambda _task: self._coming.pop(key, None))
+        # Who asked first may go away meanwhile; the others still want it.
+        return await asyncio.shield(coming)
+
+    async def _make(self, key: Key, make: Callable[[], str]) -> str:
         async with self._turn:
-            known = self._made.get(key)
-            if known is not None and time.monotonic() - known[0] < _FRESH:
-                return known[1]
             begun = time.monotonic()
             made = await run_in_threadpool(make)
             ended = time.monotonic()
@@ -63,13 +72,7 @@ def live_page(view: View, template: str, compute: Callable[[], Values], *, is_ov
 async def _events(view: View, template: str, compute: Callable[[], Values]) -> AsyncIterator[str]:
     live: Live = view.request.app.state.live
     stopping: asyncio.Event = view.request.app.state.stopping
-    key = (
-        view.actor.user_id,
-        view.actor.api_key_id,
-        view.request.url.path,
-        view.request.url.query,
-        view.zone,
-    )
+    key = (view.request.cookies.get(SESSION), view.request.url.path, view.request.url.query, view.zone)
     last, said_at = "", time.monotonic()
 
     def make() -> str:
