@@ -1,6 +1,7 @@
 """Bringing, starting, changing and putting away agents on pages."""
 
 import io
+import random
 import zipfile
 
 import httpx
@@ -151,3 +152,18 @@ def test_the_list_is_narrowed_and_sorted(admin: Reader, server: RunningServer, c
     assert "counter" in admin.look("/agents?sort=lastActivity&status=Completed")
     for nonsense in ("status=x", "sort=x", "page=x", "page=0", "space=x", "page=99999999999"):
         admin.look(f"/agents?{nonsense}")
+
+
+def test_a_large_archive_is_taken(admin: Reader) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("agent.toml", TOML.replace("[agent]", '[agent]\nname = "large"'))
+        archive.writestr("main.py", SCRIPT)
+        archive.writestr("data.bin", random.Random(1).randbytes(5_000_000))
+    answer = admin.http.post(
+        "/agents/new",
+        files={"bundle": ("large.zip", packed.getvalue())},
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    assert answer.status_code == 303
+    assert "It is no text, or a long one" in admin.look(f"{answer.headers['location']}/code?file=data.bin")

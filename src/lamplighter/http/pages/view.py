@@ -19,7 +19,7 @@ from starlette.datastructures import FormData
 
 import lamplighter
 from lamplighter.errors import Conflict, InvalidInput, LamplighterError, NotAllowed, NotAuthenticated
-from lamplighter.http.api.access import Services, Use
+from lamplighter.http.api.access import Services, Use, services
 from lamplighter.http.pages import charts, words
 from lamplighter.http.pages.forms import first_errors
 from lamplighter.model import Actor, Role, Schedule
@@ -71,9 +71,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(
-        asset=asset, release=lamplighter.__version__, words=words, charts=charts, Role=Role, quote=quote
-    )
+    made.globals.update(asset=asset, release=lamplighter.__version__, words=words, charts=charts)
     for name in ("number", "counted", "size", "duration", "status_name", "tone", "outcome_tone", "cell"):
         made.filters[name] = getattr(words, name)
     made.filters["json"] = words.pretty_json
@@ -172,7 +170,12 @@ def look_of(request: Request) -> dict[str, str]:
 
 def html(text: str, status: int = 200) -> HTMLResponse:
     """A page of ours: its scripts and styles come from files of this server, and nothing from elsewhere."""
-    return HTMLResponse(text, status, headers={"Content-Security-Policy": _POLICY})
+    headers = {
+        "Content-Security-Policy": _POLICY,
+        # Else browsers would hide where a form comes from, even from us.
+        "Referrer-Policy": "same-origin",
+    }
+    return HTMLResponse(text, status, headers=headers)
 
 
 def plain_page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -219,7 +222,9 @@ def from_own_page(request: Request) -> None:
     if site is not None:
         is_own = site == "same-origin"
     else:
-        is_own = urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
+        # A reverse proxy may name another host than the browser did.
+        own = {request.headers.get("host"), urlsplit(services(request).public_url or "").netloc} - {"", None}
+        is_own = urlsplit(request.headers.get("origin", "")).netloc in own
     if not is_own:
         raise NotAllowed("this form was sent from another site: open the page here and send it again")
 
