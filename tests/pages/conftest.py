@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from browser import chromium
-from browsing import Reader
 from playwright.sync_api import Browser
 
+from browser import chromium
+from browsing import Reader
 from running_server import RunningServer
 
 

@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import signed_in
 from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, Page, Response
-from sample_house import PAGES_OF_THE_HOUSE, SampleHouse
 
+from browser import signed_in
 from lamplighter.demo.site import BookShop
 from lamplighter.http.pages import PAGES
 from running_server import RunningServer
+from sample_house import PAGES_OF_THE_HOUSE, SampleHouse
 
 # What is no page of its own: answers to scripts, files, and parts of pages.
 NO_PAGES = {

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from browser import signed_in
 from playwright.sync_api import Browser, Page, expect
 
+from browser import signed_in
 from running_server import KEY, RunningServer, eventually
 
 PATIENCE = 60_000  # milliseconds for something that surely comes

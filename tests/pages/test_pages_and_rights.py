@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from browsing import Reader
 
+from browsing import Reader
 from running_server import RunningServer
 
 SLEEPS = "import time\ntime.sleep(300)\n"

@@ -2,8 +2,8 @@
 
 import httpx
 import pytest
-from browsing import Reader, text_of, wrong_at
 
+from browsing import Reader, text_of, wrong_at
 from running_server import RunningServer
 
 

@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from browsing import Reader, text_of
 
+from browsing import Reader, text_of
 from running_server import RunningServer, eventually
 
 _numbers = itertools.count(1)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from browsing import Reader, fields_of, text_of, wrong_at
 
+from browsing import Reader, fields_of, text_of, wrong_at
 from running_server import RunningServer, eventually
 
 SCRIPT = "from lamplighter import agent\nagent.emit({'n': 1})\n"

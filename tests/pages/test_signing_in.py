@@ -4,8 +4,8 @@ import re
 
 import httpx
 import pytest
-from browsing import Reader, text_of
 
+from browsing import Reader, text_of
 from lamplighter.service.rate_limits import FAILURES
 from running_server import RunningServer
 
