@@ -12,7 +12,7 @@ from lamplighter.archives import files_of_archive
 from lamplighter.errors import InvalidInput, NotFound
 from lamplighter.http.api.access import AgentId
 from lamplighter.http.pages import forms
-from lamplighter.http.pages.view import REFUSALS, Sent, View, Viewing
+from lamplighter.http.pages.view import FROM_HERE, REFUSALS, Sent, View, Viewing
 from lamplighter.manifest import FILE, Manifest
 from lamplighter.model import Agent, AgentOrder, AgentQuery, Role, RunSettings, RunStatus
 from lamplighter.service.requests import AgentRequest, StartRequest
@@ -173,10 +173,9 @@ def archive_agent(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
     return view.go(f"/agents/{agent_id}", "The agent is archived." if archived else "The agent is back.")
 
 
-@router.post("/agents/{agentId}/delete")
-def delete_agent(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
+@router.post("/agents/{agentId}/delete", dependencies=[FROM_HERE])
+def delete_agent(agent_id: AgentId, view: Viewing) -> Response:
     """Take an agent away."""
-    del form  # it says nothing but that it comes from a page of ours
     agent = view.use.agents.get(view.actor, agent_id)
     view.use.agents.delete(view.actor, agent_id)
     return view.go("/agents", f"{agent.name} is deleted.")

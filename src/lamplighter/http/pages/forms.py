@@ -175,11 +175,6 @@ def settings_of(form: FormData) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def empty_settings(form: FormData) -> list[str]:
-    """The settings that a form leaves empty, so that they are as by default."""
-    return [name for name in (*_NUMBERS, "parallelExport", "logLevel", "logMode") if text(form, name) is None]
-
-
 def given(form: FormData) -> dict[str, Any]:
     """What a form has, to be shown in it again."""
     return {name: value for name, value in form.items() if isinstance(value, str)}

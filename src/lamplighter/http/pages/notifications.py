@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from starlette.datastructures import FormData
 
 from lamplighter.http.pages import forms
-from lamplighter.http.pages.view import REFUSALS, Sent, View, Viewing
+from lamplighter.http.pages.view import FROM_HERE, REFUSALS, Sent, View, Viewing
 from lamplighter.model import AgentQuery, NotificationEvent, NotificationRule, Role
 from lamplighter.service.notifications import Named, NotificationRequest
 
@@ -91,19 +91,17 @@ def save_rule(number: Number, view: Viewing, form: Sent) -> Response:
     return _saved(view, named)
 
 
-@router.post("/notifications/{number}/test")
-def test_rule(number: Number, view: Viewing, form: Sent) -> Response:
+@router.post("/notifications/{number}/test", dependencies=[FROM_HERE])
+def test_rule(number: Number, view: Viewing) -> Response:
     """Send a test message, and say what came of it."""
-    del form  # it says nothing but that it comes from a page of ours
     tested = view.use.notifications.test(view.actor, number)
     named = view.use.notifications.get(view.actor, number)
     return view.page("notification.html", _form(view, _of_rule(named.rule), named, tested=tested))
 
 
-@router.post("/notifications/{number}/delete")
-def delete_rule(number: Number, view: Viewing, form: Sent) -> Response:
+@router.post("/notifications/{number}/delete", dependencies=[FROM_HERE])
+def delete_rule(number: Number, view: Viewing) -> Response:
     """Take a rule away."""
-    del form  # as above
     view.use.notifications.delete(view.actor, number)
     return view.go("/notifications", "The notification is deleted.")
 

@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 
 from lamplighter.errors import InvalidInput, NotAllowed
 from lamplighter.http.pages import forms
-from lamplighter.http.pages.view import REFUSALS, SESSION, Sent, View, Viewing
+from lamplighter.http.pages.view import FROM_HERE, REFUSALS, SESSION, Sent, View, Viewing
 from lamplighter.model import Role
 from lamplighter.service.requests import KeyRequest, MemberRequest, PasswordRequest, SpaceRequest, UserRequest
 
@@ -103,18 +103,16 @@ def put_member(number: Number, view: Viewing, form: Sent) -> Response:
     return view.go(f"/spaces/{number}", f"{member.user_name} is {member.role.value} here.")
 
 
-@router.post("/spaces/{number}/members/{user}/remove")
-def remove_member(number: Number, user: Number, view: Viewing, form: Sent) -> Response:
+@router.post("/spaces/{number}/members/{user}/remove", dependencies=[FROM_HERE])
+def remove_member(number: Number, user: Number, view: Viewing) -> Response:
     """Take a user's role in a space away."""
-    del form  # it says nothing but that it comes from a page of ours
     view.use.spaces.remove_member(view.actor, number, user)
     return view.go(f"/spaces/{number}", "The member is removed.")
 
 
-@router.post("/spaces/{number}/delete")
-def delete_space(number: Number, view: Viewing, form: Sent) -> Response:
+@router.post("/spaces/{number}/delete", dependencies=[FROM_HERE])
+def delete_space(number: Number, view: Viewing) -> Response:
     """Take a space away."""
-    del form  # as above
     view.use.spaces.delete(view.actor, number)
     return view.go("/spaces", "The space is deleted.")
 
@@ -201,20 +199,18 @@ def switch_user(number: Number, view: Viewing, form: Sent) -> Response:
     return view.go("/users", f"{user.name} is switched {'on' if user.is_active else 'off'}.")
 
 
-@router.post("/users/{number}/sign-out")
-def sign_out_everywhere(number: Number, view: Viewing, form: Sent) -> Response:
+@router.post("/users/{number}/sign-out", dependencies=[FROM_HERE])
+def sign_out_everywhere(number: Number, view: Viewing) -> Response:
     """End all sessions and tokens of a user."""
-    del form  # as above
     view.use.users.sign_out(view.actor, number)
     if number == view.actor.user_id:
         return _signed_out()
     return view.go(f"/users/{number}", "The user is signed out everywhere.")
 
 
-@router.post("/users/{number}/delete")
-def delete_user(number: Number, view: Viewing, form: Sent) -> Response:
+@router.post("/users/{number}/delete", dependencies=[FROM_HERE])
+def delete_user(number: Number, view: Viewing) -> Response:
     """Take a user away."""
-    del form  # as above
     view.use.users.delete(view.actor, number)
     return view.go("/users", "The user is deleted.")
 
@@ -262,10 +258,9 @@ def create_key(view: Viewing, form: Sent) -> Response:
     return view.page("keys.html", _keys(view, {}, text))
 
 
-@router.post("/keys/{number}/revoke")
-def revoke_key(number: Number, view: Viewing, form: Sent) -> Response:
+@router.post("/keys/{number}/revoke", dependencies=[FROM_HERE])
+def revoke_key(number: Number, view: Viewing) -> Response:
     """End a key."""
-    del form  # as above
     view.use.keys.revoke(view.actor, number)
     return view.go("/keys", "The key is revoked.")
 

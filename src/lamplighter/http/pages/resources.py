@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 
 from lamplighter.http.pages import forms
 from lamplighter.http.pages.live import live_page
-from lamplighter.http.pages.view import REFUSALS, Sent, View, Viewing
+from lamplighter.http.pages.view import FROM_HERE, REFUSALS, Sent, View, Viewing
 from lamplighter.model import Role, Rotation
 from lamplighter.service.groups import GroupRequest
 from lamplighter.service.proxies import ProxyCheckRequest, ProxyPoolRequest
@@ -88,10 +88,9 @@ def save_group(number: Number, view: Viewing, form: Sent) -> Response:
     return view.go("/servers", "The group is saved.")
 
 
-@router.post("/groups/{number}/delete")
-def delete_group(number: Number, view: Viewing, form: Sent) -> Response:
+@router.post("/groups/{number}/delete", dependencies=[FROM_HERE])
+def delete_group(number: Number, view: Viewing) -> Response:
     """Take a server group away."""
-    del form  # it says nothing but that it comes from a page of ours
     view.use.groups.delete(view.actor, number)
     return view.go("/servers", "The group is deleted.")
 
@@ -169,10 +168,9 @@ def check_pool(number: Number, view: Viewing, form: Sent) -> Response:
     return view.page("pool.html", _pool_form(_given_of(pool), pool, {one.id: one for one in checks}))
 
 
-@router.post("/proxies/{number}/delete")
-def delete_pool(number: Number, view: Viewing, form: Sent) -> Response:
+@router.post("/proxies/{number}/delete", dependencies=[FROM_HERE])
+def delete_pool(number: Number, view: Viewing) -> Response:
     """Take a pool away."""
-    del form  # as above
     view.use.proxy_pools.delete(view.actor, number)
     return view.go("/proxies", "The pool is deleted.")
 

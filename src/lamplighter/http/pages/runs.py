@@ -15,7 +15,7 @@ from lamplighter.http.followed_logs import Reader, as_text, followed
 from lamplighter.http.pages import forms
 from lamplighter.http.pages.live import live_page
 from lamplighter.http.pages.record_columns import columns_of
-from lamplighter.http.pages.view import Sent, View, Viewing, reader
+from lamplighter.http.pages.view import FROM_HERE, View, Viewing, reader
 from lamplighter.model import ACTIVE, Role, Run, RunFile, RunStatus
 from lamplighter.service.analytics import GROUPS
 
@@ -128,10 +128,9 @@ def _diagnosis(view: View, run: Run) -> Any:
         return None
 
 
-@router.post("/runs/{runId}/{action}")
-def act(run_id: RunId, action: str, view: Viewing, form: Sent) -> Response:
+@router.post("/runs/{runId}/{action}", dependencies=[FROM_HERE])
+def act(run_id: RunId, action: str, view: Viewing) -> Response:
     """Stop, kill, restart or delete a run, or stop its whole set."""
-    del form  # it says nothing but that it comes from a page of ours
     run = view.use.runs.find(view.actor, run_id)
     runs, agent = view.use.runs, run.agent_id
     if action == "stop":

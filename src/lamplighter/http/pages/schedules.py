@@ -1,7 +1,6 @@
 """Pages of schedules: the list of an agent, the editor with its preview, and why each due time ran or did not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -9,21 +8,17 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.datastructures import FormData
 
-from lamplighter.errors import FieldError, InvalidInput, LamplighterError
+from lamplighter.errors import InvalidInput, LamplighterError
 from lamplighter.http.api.access import AgentId, ScheduleId
-from lamplighter.http.pages import cron_builder, forms
+from lamplighter.http.pages import cron_builder, forms, preview
 from lamplighter.http.pages.agents import choices, frame, settings_values
 from lamplighter.http.pages.cron_builder import Days
-from lamplighter.http.pages.view import REFUSALS, Sent, View, Viewing
+from lamplighter.http.pages.view import FROM_HERE, REFUSALS, Sent, View, Viewing
 from lamplighter.model import Agent, RunSettings, Schedule, ScheduleType, Timing
-from lamplighter.service.previews import PreviewsRequest
-from lamplighter.service.requests import RESETTABLE, ScheduleRequest
-from lamplighter.service.schedules import PlannedFire
+from lamplighter.service.requests import ScheduleRequest
 
 router = APIRouter(include_in_schema=False)
 
-_FIRES = 10
-_OLD_FIRES = 300  # so many are looked at of a schedule that is being edited
 _LEDGER_PAGE = 50
 _KINDS = {
     ScheduleType.NONE: "none",
@@ -66,10 +61,10 @@ def create_schedule(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
 
 
 @router.post("/agents/{agentId}/schedules/preview")
-def preview(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
+def preview_schedule(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
     """What a schedule would do that is being edited, as a part of the editor's page."""
     agent = view.use.agents.get(view.actor, agent_id)
-    return HTMLResponse(view.block("schedule_preview.html", "preview", _preview(view, agent, form)))
+    return HTMLResponse(view.block("schedule_preview.html", "preview", _previewed(view, agent, form)))
 
 
 @router.get("/agents/{agentId}/schedules/{scheduleId}")
@@ -86,7 +81,7 @@ def save_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, for
     agent = view.use.agents.get(view.actor, agent_id)
     schedule = view.use.schedules.get(view.actor, agent_id, schedule_id)
     try:
-        request = forms.read(ScheduleRequest, _with_resets(_values(view, agent, form)))
+        request = forms.read(ScheduleRequest, preview.with_resets(_values(view, agent, form)))
         saved = view.use.schedules.update(view.actor, agent_id, schedule_id, request)
     except REFUSALS as problem:
         values = _editor(view, agent, schedule, _given(view, form))
@@ -102,19 +97,17 @@ def switch_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, f
     return view.go(f"/agents/{agent_id}/schedules", "The schedule is on." if on else "The schedule is off.")
 
 
-@router.post("/agents/{agentId}/schedules/{scheduleId}/run")
-def run_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, form: Sent) -> Response:
+@router.post("/agents/{agentId}/schedules/{scheduleId}/run", dependencies=[FROM_HERE])
+def run_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing) -> Response:
     """Start the agent with the schedule's input and settings."""
-    del form  # it says nothing but that it comes from a page of ours
     set_id = view.use.schedules.run_now(view.actor, agent_id, schedule_id)
     run = view.use.runs.first_of_set(set_id)
     return view.go(f"/runs/{run.id}", f"Run {run.id} is started.")
 
 
-@router.post("/agents/{agentId}/schedules/{scheduleId}/delete")
-def delete_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, form: Sent) -> Response:
+@router.post("/agents/{agentId}/schedules/{scheduleId}/delete", dependencies=[FROM_HERE])
+def delete_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing) -> Response:
     """Take a schedule away."""
-    del form  # as above
     view.use.schedules.delete(view.actor, agent_id, schedule_id)
     return view.go(f"/agents/{agent_id}/schedules", "The schedule is deleted. Its ledger and runs stay.")
 
@@ -240,7 +233,7 @@ def _editor(view: View, agent: Agent, schedule: Schedule | None, given: Mapping[
         "ordinals": cron_builder.ORDINALS,
         **choices(view),
     }
-    return {**shown, **_looked_at(view, agent, _request_of(given), schedule)}
+    return {**shown, **preview.of(view, agent, _request_of(given), schedule)}
 
 
 # --- from the form to the request ---
@@ -306,11 +299,6 @@ def _numbers(form: FormData, name: str, most: int) -> tuple[int, ...]:
     return tuple(value for value in found if 1 <= value <= most)
 
 
-def _with_resets(values: dict[str, Any]) -> dict[str, Any]:
-    """What the form leaves empty is to be as by default."""
-    return {**values, "reset": [name for name in RESETTABLE if values.get(name) is None]}
-
-
 def _placed(problem: LamplighterError, form: FormData) -> LamplighterError:
     """What is wrong, at the fields that the editor has for it."""
     return forms.renamed(problem, {"cronExpression": "times"} if form.get("when") == "days" else {})
@@ -319,23 +307,14 @@ def _placed(problem: LamplighterError, form: FormData) -> LamplighterError:
 # --- the preview ---
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A fire of the preview: ``mark`` says whether an edit makes it come or go."""
-
-    fire: PlannedFire
-    mark: str
-    clocks_changed: bool
-
-
-def _preview(view: View, agent: Agent, form: FormData) -> dict[str, Any]:
+def _previewed(view: View, agent: Agent, form: FormData) -> dict[str, Any]:
     number = forms.number(form, "scheduleId")
     old = view.use.schedules.get(view.actor, agent.id, number) if isinstance(number, int) else None
     try:
         values = _values(view, agent, form)
     except InvalidInput as problem:
-        return _nothing_to_show(problem.errors)
-    return _looked_at(view, agent, values, old)
+        return preview.nothing(problem.errors)
+    return preview.of(view, agent, values, old)
 
 
 def _request_of(given: Mapping[str, Any]) -> dict[str, Any] | InvalidInput:
@@ -353,55 +332,3 @@ def _request_of(given: Mapping[str, Any]) -> dict[str, Any] | InvalidInput:
     except InvalidInput as problem:
         return problem
     return {**timing, "inputParameters": given["inputs"]}
-
-
-def _nothing_to_show(errors: tuple[FieldError, ...]) -> dict[str, Any]:
-    return {"text": None, "lines": [], "preview_errors": errors, "either_day": False, "changed": False}
-
-
-def _looked_at(
-    view: View, agent: Agent, values: dict[str, Any] | InvalidInput, old: Schedule | None
-) -> dict[str, Any]:
-    if isinstance(values, InvalidInput):
-        return _nothing_to_show(values.errors)
-    place: dict[str, Any] = {"agentId": agent.id}
-    if old is not None:
-        place["scheduleId"] = old.id
-    name = values.get("name") or "preview"
-    wanted = {**_with_resets(values), **place, "name": name, "count": _FIRES}
-    if old is None:
-        wanted.pop("reset")
-    asked = [wanted] if old is None else [wanted, {**place, "name": old.name, "count": _OLD_FIRES}]
-    new, *before = view.use.previews.of(view.actor, PreviewsRequest(schedules=asked))
-    if new.errors:
-        return _nothing_to_show(new.errors)
-    were = before[0].fires if before and old is not None and old.is_enabled else None
-    lines = _lines(new.fires, were)
-    return {
-        "text": new.text,
-        "lines": lines,
-        "preview_errors": (),
-        "either_day": cron_builder.restricts_both_days(str(values.get("cronExpression", ""))),
-        "changed": any(line.mark != "stays" for line in lines) if were is not None else False,
-    }
-
-
-def _lines(new: list[PlannedFire], old: list[PlannedFire] | None) -> list[_Line]:
-    """The next fires; of an edit those that stay and come, and some of those that go."""
-    marked = [(fire, "stays") for fire in new]
-    if old is not None:
-        were, are = {fire.time for fire in old}, {fire.time for fire in new}
-        reach = old[-1].time if len(old) == _OLD_FIRES else None
-        marked = [
-            (fire, "stays" if fire.time in were or (reach is not None and fire.time > reach) else "comes")
-            for fire in new
-        ]
-        until = new[-1].time if len(new) == _FIRES else None
-        gone = [fire for fire in old if fire.time not in are and (until is None or fire.time <= until)]
-        marked += [(fire, "goes") for fire in gone[:_FIRES]]
-    found: list[_Line] = []
-    for fire, mark in sorted(marked, key=lambda one: one[0].time):
-        offset = fire.local_time.utcoffset()
-        changed = bool(found) and found[-1].fire.local_time.utcoffset() != offset
-        found.append(_Line(fire, mark, changed))
-    return found

@@ -5,7 +5,7 @@ where one comes from (``Sec-Fetch-Site``, or ``Origin`` when they are older), an
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -145,9 +145,6 @@ class View:
         def when(moment: Any, timezone: str = self.zone, *, precise: bool = False) -> Any:
             return words.when(moment, timezone, now, precise=precise)
 
-        def ago(moment: Any) -> str:
-            return "–" if moment is None else words.relative(moment, now)
-
         return {
             **look_of(self.request),
             "view": self,
@@ -156,7 +153,6 @@ class View:
             "now": now,
             "path": self.path,
             "when": when,
-            "ago": ago,
             "notice": _unquoted(notice),
             "errors": {},
         }
@@ -253,6 +249,7 @@ async def _form(request: Request) -> FormData:
     return await request.form()
 
 
+# Of routes whose forms have no fields: that it was sent from a page of ours is all there is to say.
+FROM_HERE = Depends(from_own_page)
 Viewing = Annotated[View, Depends(view)]
 Sent = Annotated[FormData, Depends(_form)]
-Compute = Callable[[View], Values]

@@ -86,15 +86,6 @@ def duration(seconds: float | timedelta | None) -> str:
     return " ".join(shown[:2])
 
 
-def relative(moment: datetime, now: datetime) -> str:
-    """``in 5 min``, ``3 h 2 min ago``."""
-    seconds = (moment - now).total_seconds()
-    if abs(seconds) < 1:
-        return "now"
-    said = duration(abs(seconds))
-    return f"in {said}" if seconds > 0 else f"{said} ago"
-
-
 def when(moment: datetime | None, timezone: str, now: datetime, *, precise: bool = False) -> str | Markup:
     """An instant as a time element, by the wall clock of the reader's zone; its title has it in UTC."""
     if moment is None:
