@@ -1,0 +1,172 @@
+"""What was measured, as tables and charts of ratios: ``RESULTS.md`` and one SVG for each table."""
+
+import math
+import os
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+
+OURS = "Lamplighter"
+Values = list[float] | str  # a word instead of numbers says why there are none
+
+
+@dataclass(slots=True)
+class Case:
+    """One row of a table: what was measured, and the values of each subject, one a round; less is better."""
+
+    name: str
+    values: dict[str, Values]
+
+
+@dataclass(slots=True)
+class Table:
+    """Measures that belong together; ``against`` are the subjects besides ours."""
+
+    name: str
+    title: str
+    unit: str
+    how: str
+    aim: str
+    against: tuple[str, ...]
+    cases: list[Case] = field(default_factory=list)
+
+
+def median(values: Values) -> float | None:
+    """The middle of the rounds; None when there are no numbers."""
+    return None if isinstance(values, str) or not values else statistics.median(values)
+
+
+def ratio(case: Case, subject: str) -> float | None:
+    """How many times ours a subject takes."""
+    ours, theirs = median(case.values.get(OURS, "")), median(case.values.get(subject, ""))
+    return None if not ours or theirs is None else theirs / ours
+
+
+def write(folder: Path, tables: Sequence[Table], versions: Mapping[str, str], rounds: int) -> None:
+    """Write ``RESULTS.md`` and the charts."""
+    charts = folder / "charts"
+    charts.mkdir(exist_ok=True)
+    parts = [_head(versions, rounds)]
+    for table in tables:
+        (charts / f"{table.name}.svg").write_text(_chart(table), encoding="utf-8")
+        parts.append(_section(table))
+    (folder / "RESULTS.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _head(versions: Mapping[str, str], rounds: int) -> str:
+    listed = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return f"""# Measured beside others
+
+Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}; do not edit. All figures of a table are of one run on one
+machine: {_machine()}. Versions: {listed}. Subjects take turns, {rounds} rounds; a figure is the median, in brackets
+the spread from the least to the most, and `×` says how many times ours another one takes (more than 1: slower).
+"""
+
+
+def _machine() -> str:
+    memory = 0
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        if line.startswith("MemTotal"):
+            memory = int(line.split()[1]) // 1024**2
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    system = f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} processors ({model}), {memory} GiB, {system}"
+
+
+def _section(table: Table) -> str:
+    subjects = [OURS, *table.against]
+    lines = [
+        f"\n## {table.title}\n",
+        f"{table.how} Aim: {table.aim}.\n",
+        f"![{table.title}: how many times ours the others take](charts/{table.name}.svg)\n",
+        f"| {table.unit} | {' | '.join(subjects)} |",
+        f"| --- |{' --- |' * len(subjects)}",
+    ]
+    lines += [f"| {case.name} | {' | '.join(_cell(case, one) for one in subjects)} |" for case in table.cases]
+    for subject in table.against:
+        found = [value for case in table.cases if (value := ratio(case, subject)) is not None]
+        if found:
+            low, middle, high = min(found), statistics.median(found), max(found)
+            lines.append(f"\n{subject}: median {middle:.2f} ×, least {low:.2f} ×, most {high:.2f} ×.")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(case: Case, subject: str) -> str:
+    values = case.values.get(subject, "–")
+    middle = median(values)
+    if middle is None or isinstance(values, str):
+        return str(values)
+    spread = f" ({_figure(min(values))}–{_figure(max(values))})" if len(values) > 1 else ""
+    times = ratio(case, subject)
+    beside = "" if subject == OURS or times is None else f" · {times:.2f} ×"
+    return f"{_figure(middle)}{spread}{beside}"
+
+
+def _figure(value: float) -> str:
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(digits, 4)}f}"
+
+
+# --- the chart ---
+
+_COLOURS = ("#4b82d6", "#c98a1a", "#8d73c6", "#3f9a66", "#d0483f")
+_ROW, _GAP, _LEFT, _WIDTH = 14, 10, 250, 900
+
+
+def _chart(table: Table) -> str:
+    """Bars of ratios on a logarithmic scale; the line is ours."""
+    found = {
+        (index, subject): value
+        for index, case in enumerate(table.cases)
+        for subject in table.against
+        if (value := ratio(case, subject)) is not None
+    }
+    most = max([*found.values(), 10.0])
+    least = min([*found.values(), 1.0])
+    low, high = math.floor(math.log10(least)), math.ceil(math.log10(most))
+
+    def place(value: float) -> float:
+        return _LEFT + (math.log10(value) - low) / (high - low) * (_WIDTH - _LEFT - 60)
+
+    y, parts = 34, []
+    for index, case in enumerate(table.cases):
+        parts.append(f'<text x="{_LEFT - 8}" y="{y + 11}" text-anchor="end">{escape(case.name[:38])}</text>')
+        for number, subject in enumerate(table.against):
+            value = found.get((index, subject))
+            if value is None:
+                continue
+            first, last = sorted((place(1.0), place(value)))
+            colour = _COLOURS[number % len(_COLOURS)]
+            wide = max(last - first, 1)
+            parts.append(
+                f'<rect x="{first:.1f}" y="{y}" width="{wide:.1f}" height="{_ROW - 3}" fill="{colour}"/>'
+                f'<text x="{last + 4:.1f}" y="{y + 10}" class="n">{value:.2g} ×</text>'
+            )
+            y += _ROW
+        y += _GAP
+    legend = "".join(
+        f'<rect x="{_LEFT + number * 150}" y="8" width="10" height="10" fill="{_COLOURS[number % len(_COLOURS)]}"/>'
+        f'<text x="{_LEFT + number * 150 + 15}" y="17">{escape(subject)}</text>'
+        for number, subject in enumerate(table.against)
+    )
+    ours = (
+        f'<line x1="{place(1):.1f}" x2="{place(1):.1f}" y1="26" y2="{y}" stroke="#d0483f" stroke-width="2"/>'
+    )
+    style = "<style>text{font:12px sans-serif;fill:#333}.n{font-size:11px;fill:#555}</style>"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y + 6}" role="img">{style}'
+        f'<rect width="100%" height="100%" fill="#fff"/>{legend}{"".join(parts)}{ours}</svg>\n'
+    )
