@@ -61,7 +61,7 @@ def measure(rounds: int) -> list[Table]:
         name="many-runs",
         title=f"{MANY} short Scrapy runs, {os.cpu_count()} at a time, until all have ended",
         unit="seconds",
-        how="A spider that yields 20 records and sends no request. Scrapyd looks for jobs every 0.1 s (by default 5).",
+        how="A spider that yields 20 records without a request. Scrapyd looks for jobs every 0.1 s (by default 5).",
         aim="twice as fast as Scrapyd",
         against=("bare", "Scrapyd"),
     )
@@ -101,8 +101,8 @@ def _table(name: str, what: str, until: str) -> Table:
         name=name,
         title=f"One run after another: {what}",
         unit="ms a run",
-        how=f"{EACH} runs a round, {until}; for everyone it is looked for every {_LOOK_EVERY * 1000:.0f} ms. Bare is"
-        " the command itself, started by a program; for Scrapy `scrapy crawl` with a feed. Ours is durable (SQLite with"
+        how=f"{EACH} runs a round, {until}; everyone is asked every {_LOOK_EVERY * 1000:.0f} ms. Bare is the"
+        " command itself, started by a program; for Scrapy `scrapy crawl` with a feed. Ours is durable (SQLite with"
         " synchronous = FULL), checks and exports the records, and gathers what explains a failure.",
         aim="a no-op below 20 ms of processor time over the bare one, Scrapy no slower than bare by 5 %,"
         " less than half of Scrapyd's overhead",
