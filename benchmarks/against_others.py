@@ -10,6 +10,7 @@ from pathlib import Path
 
 import rows_burst
 import rows_fire_times
+import rows_holding
 import rows_runs
 from peers import PEERS, our_version, version_of
 from report import Table, write
@@ -17,6 +18,7 @@ from report import Table, write
 ROWS: Mapping[str, Callable[[int], list[Table]]] = {
     "fire-times": rows_fire_times.measure,
     "burst": rows_burst.measure,
+    "holding": rows_holding.measure,
     "runs": rows_runs.measure,
 }
 

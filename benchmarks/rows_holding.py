@@ -1,0 +1,97 @@
+"""What it costs to hold schedules that are not due: time to start, memory, processor, size of the database."""
+
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from burst import prepare
+from lamplighter.store.tables import schedules
+from peers import ask, python_of
+from report import OURS, Case, Table, Values
+from running_server import RunningServer
+
+SIZES = (1_000, 100_000, 1_000_000)
+_IDLE = 10  # seconds
+_KINDS = {
+    "start": ("until it serves, or has looked for what is due", "seconds"),
+    "megabytes": ("resident memory, as far as it is more than with no schedule", "MB"),
+    "idle": ("processor time while nothing is due", "ms a second"),
+    "disk": ("size of the database", "MB"),
+}
+
+
+def measure(rounds: int) -> list[Table]:
+    """A table for each kind of cost."""
+    found: dict[str, dict[str, dict[str, Values]]] = {kind: {} for kind in _KINDS}
+    for size in SIZES:
+        name = f"{size:,} schedules"
+        for number in range(rounds):
+            print(f"holding {size:,}, round {number + 1} of {rounds}", flush=True)
+            for subject, values in ((OURS, _ours(size)), ("APScheduler", _apscheduler(size))):
+                for kind, value in values.items():
+                    listed = found[kind].setdefault(name, {}).setdefault(subject, [])
+                    if isinstance(listed, list):
+                        listed.append(value)
+    return [_table(kind, found[kind]) for kind in _KINDS]
+
+
+def _table(kind: str, found: dict[str, dict[str, Values]]) -> Table:
+    how, unit = _KINDS[kind]
+    return Table(
+        name=f"holding-{kind}",
+        title=f"Holding schedules: {how}",
+        unit=unit,
+        how="None of them is due. Ours is the whole server in a process of its own (API, scheduler, runner),"
+        " APScheduler its scheduler alone, with its database store on SQLite.",
+        aim="flat memory, start below 3 s with 1,000,000",
+        against=("APScheduler",),
+        cases=[Case(name, dict(values)) for name, values in found.items()],
+    )
+
+
+def _ours(size: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        data.mkdir()
+        empty = _looked_at(data)["megabytes"]
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        data.mkdir()
+        db = prepare(data, 1, size - 1)
+        later = datetime.now(UTC) + timedelta(days=30)
+        with db.write() as c:
+            c.execute(schedules.update().values(next_due=later, fire_at=later))
+        db.close()
+        for part in data.glob("burst.db*"):
+            part.rename(data / part.name.replace("burst", "lamplighter"))
+        found = _looked_at(data)
+    return {**found, "megabytes": max(found["megabytes"] - empty, 0.0)}
+
+
+def _looked_at(data: Path) -> dict[str, float]:
+    begun = time.perf_counter()
+    with RunningServer(data) as server:
+        started = time.perf_counter() - begun
+        spent = _spent(server.pid)
+        time.sleep(_IDLE)
+        idle = (_spent(server.pid) - spent) / _IDLE * 1000
+        pages = Path(f"/proc/{server.pid}/statm").read_text(encoding="ascii").split()[1]
+    disk = sum(file.stat().st_size for file in data.glob("lamplighter.db*")) / 1e6
+    return {"start": started, "megabytes": int(pages) * 4096 / 1e6, "idle": idle, "disk": disk}
+
+
+def _spent(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return sum(int(value) for value in fields[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
+def _apscheduler(size: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        asked = {"jobs": size, "file": f"{folder}/jobs.db", "seconds": _IDLE}
+        [answer] = ask(python_of("apscheduler"), "apscheduler_holding", asked)
+    return {kind: float(value) for kind, value in answer.items()}
