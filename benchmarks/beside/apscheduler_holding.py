@@ -2,8 +2,8 @@
 
 Reads ``{"jobs": N, "file": "…", "seconds": S}`` from standard input. It fills a SQLite database with the jobs,
 starts a scheduler on it in this process, and writes ``start`` (seconds until it has looked for what is due first),
-``megabytes`` (of resident memory, as far as it grew), ``idle`` (milliseconds of processor time a second while nothing
-is due) and ``disk`` (megabytes of the database).
+``megabytes`` (of resident memory, as far as it grew), ``idle`` (milliseconds of processor time a second while
+nothing is due) and ``disk`` (megabytes of the database).
 """
 
 import importlib
