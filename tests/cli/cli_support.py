@@ -8,6 +8,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 from unittest.mock import patch
 
@@ -91,7 +92,7 @@ class Cli:
 
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
         """Start the real command."""
-        return subprocess.Popen(
+        return _Started(
             [*COMMAND, *map(str, arguments)],
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
@@ -105,6 +106,20 @@ class Cli:
         with self.start(*arguments, **environment) as process:
             out, err = process.communicate(timeout=60)
         return Result(process.returncode, out, err)
+
+
+class _Started(subprocess.Popen[str]):
+    """A process that ends with a test that fails in its block, which would wait for it for ever."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, problem, trace)
 
 
 def end_of(process: subprocess.Popen[str]) -> tuple[str, str]:

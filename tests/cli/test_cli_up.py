@@ -25,7 +25,8 @@ def test_a_newcomer_needs_no_key_and_no_settings(tmp_path: Path) -> None:
         url = said.splitlines()[0].removeprefix("Lamplighter is ready at ")
         key = (tmp_path / "data" / "admin.key").read_text().strip()
         assert (tmp_path / "data" / "admin.key").stat().st_mode & 0o777 == 0o600
-        assert said.count(key) == 1
+        assert said.count(key) == 2
+        assert f"  {url}/sign-in#{key}\n" in said  # which signs in a browser
         assert f"export LAMPLIGHTER_URL={url}" in said
         cli.environment["LAMPLIGHTER_URL"] = url
         cli.ok("agent", "list")
