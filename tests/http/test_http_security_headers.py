@@ -61,7 +61,7 @@ def test_every_route_carries_them_to_strangers_and_to_callers(
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/nothing", 404),
         ("GET", "/api/v1/nothing", 404),
         ("GET", "/%00%0d%0a", 404),
         ("TRACE", "/api/v1/agent/all", 405),

@@ -122,7 +122,7 @@ def test_a_run_is_followed_and_stopped(page: Page, server: RunningServer) -> Non
 
     page.get_by_label("Least level").select_option("warning")
     expect(log.get_by_text("INFO line 5", exact=True)).to_be_hidden()
-    expect(log.get_by_text("slow answer 3 ")).to_be_visible()
+    expect(log.get_by_text("slow answer 3 <b>")).to_be_visible()
     page.get_by_label("Find in the log").fill("answer 13")
     expect(log.locator("mark").first).to_have_text("answer 13")
     page.get_by_label("Find in the log").fill("")
