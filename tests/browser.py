@@ -33,4 +33,5 @@ def signed_in(browser: Browser, url: str, *, width: int = 1280, theme: str = "li
     page.get_by_label("API key").fill(KEY)
     page.get_by_role("button", name="Sign in with a key").click()
     page.wait_for_url(f"{url}/")
+    page.wait_for_load_state("load")
     return page

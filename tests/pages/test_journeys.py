@@ -212,6 +212,7 @@ def test_keys_lead_around_and_the_menu_unfolds_in_a_narrow_window(
     page.keyboard.press("g")
     page.keyboard.press("t")
     expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
+    page.wait_for_load_state("networkidle")  # what hears the next key is there
     page.keyboard.press("+")
     expect(page.get_by_text("12 hours", exact=False)).to_be_visible()
 
