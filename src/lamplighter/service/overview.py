@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 from statistics import median
@@ -14,17 +14,16 @@ import sqlalchemy as sa
 from lamplighter import planner
 from lamplighter.clock import Clock
 from lamplighter.errors import LamplighterError
-from lamplighter.model import Actor, RunStatus, Timing
+from lamplighter.model import ON_SERVER, Actor, RunStatus, Timing
 from lamplighter.service.analytics import remembered
-from lamplighter.store import groups, overview, servers, upcoming
+from lamplighter.store import groups, overview, runs, servers, upcoming
 from lamplighter.store.database import Database
 from lamplighter.store.overview import Silence
 from lamplighter.store.overview import Trace as Trace  # part of what this module offers
+from lamplighter.store.tables import FAILED
 from lamplighter.store.upcoming import Rhythm, Upcoming, moment
 
 HOUR = timedelta(hours=1)
-GOOD = (RunStatus.COMPLETED, RunStatus.SUCCESS)
-BAD = (RunStatus.FAILURE, RunStatus.FAILED)
 _MOST_SILENT = 20
 _LATE = timedelta(minutes=2)
 _LONG_QUEUE = timedelta(minutes=10)
@@ -40,6 +39,21 @@ class Going:
     runs: list[tuple[Trace, str | None]]
     counts: Mapping[RunStatus, int]
     places: int
+
+    @property
+    def on_servers(self) -> int:
+        """How many runs servers have."""
+        return sum(count for status, count in self.counts.items() if status in ON_SERVER)
+
+    @property
+    def queued(self) -> int:
+        """How many runs queue for a place."""
+        return self.counts.get(RunStatus.QUEUING, 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many runs wait for another one, or for their next try."""
+        return self.counts.get(RunStatus.WAITING, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +115,7 @@ class Overview:
     def going(self, actor: Actor, limit: int) -> Going:
         """What goes at present."""
         with self._db.read() as c:
-            counts = overview.open_counts(c, actor.spaces)
+            counts = runs.status_counts(c, actor.spaces)
             found = overview.on_servers(c, actor.spaces, limit)
             return Going(found, MappingProxyType(counts), _places(c, self._clock.now()))
 
@@ -116,7 +130,7 @@ class Overview:
         for hour in hours:
             day = sums.get(planner.local(hour.begin, timezone).date())
             if day is not None:
-                kind = "good" if hour.status in GOOD else "bad" if hour.status in BAD else "other"
+                kind = "good" if hour.status in planner.GOOD else "bad" if hour.status in FAILED else "other"
                 day[kind] += hour.runs
                 day["records"] += hour.records
         return [Day(day, s["good"], s["bad"], s["other"], s["records"]) for day, s in sums.items()]
@@ -127,19 +141,21 @@ class Overview:
         with self._db.read() as c:
             found = [
                 *(
-                    _because(one, f"cannot be evaluated: {one.reason}")
+                    replace(one, reason=f"cannot be evaluated: {one.reason}")
                     for one in overview.not_evaluated(c, seen, _MOST_SILENT)
                 ),
                 *(
-                    _because(one, "is due and has not been fired: no scheduler runs, or it is far behind")
+                    replace(
+                        one, reason="is due and has not been fired: no scheduler runs, or it is far behind"
+                    )
                     for one in overview.overdue(c, seen, now - _LATE, _MOST_SILENT)
                 ),
                 *(
-                    _because(one, f"was skipped: {one.reason}")
+                    replace(one, reason=f"was skipped: {one.reason}")
                     for one in overview.skipped(c, seen, now - _LATELY, _MOST_SILENT)
                 ),
                 *(
-                    _because(one, one.reason or "its runs queue: all places of its servers are taken")
+                    replace(one, reason=one.reason or "its runs queue: all places of its servers are taken")
                     for one in overview.stuck(c, seen, now - _LONG_QUEUE, _MOST_SILENT)
                 ),
             ]
@@ -167,6 +183,11 @@ class Overview:
         """When each of these agents is due next; the caller has seen the agents already."""
         with self._db.read() as c:
             return overview.next_due(c, agent_ids)
+
+    def usual_seconds(self, actor: Actor, agent_id: int) -> float | None:
+        """How long the good ones of an agent's newest runs took; the caller has seen the agent already."""
+        with self._db.read() as c:
+            return _usual_seconds(c, agent_id)
 
     def timeline(self, actor: Actor, since: datetime, until: datetime) -> Timeline:
         """What went and what is planned in a window."""
@@ -202,10 +223,6 @@ class Overview:
         return counts
 
 
-def _because(one: Silence, reason: str) -> Silence:
-    return Silence(one.agent_id, one.agent_name, one.schedule_id, one.schedule_name, one.since, reason)
-
-
 def _places(c: sa.Connection, now: datetime) -> int:
     return sum(one.concurrency for one in servers.every(c) if one.lease_until >= now)
 
@@ -237,7 +254,7 @@ def _usual_seconds(c: sa.Connection, agent_id: int) -> float | None:
     took = [
         one.seconds
         for one in overview.traces_of_agent(c, agent_id, _SAMPLE)
-        if one.status in GOOD and one.seconds is not None
+        if one.status in planner.GOOD and one.seconds is not None
     ]
     return median(took) if took else None
 

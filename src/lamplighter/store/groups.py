@@ -10,12 +10,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lamplighter.model import ACTIVE, ON_SERVER, Queue, RunStatus, ServerGroup
-from lamplighter.store.tables import agents, runs, schedules, server_group_servers, server_groups, servers
+from lamplighter.model import Queue, RunStatus, ServerGroup
+from lamplighter.store.tables import (
+    RUN_IS_ON_SERVER,
+    RUN_IS_OPEN,
+    agents,
+    runs,
+    schedules,
+    server_group_servers,
+    server_groups,
+    servers,
+)
 
 _QUEUING = sa.text(f"runs.status = {RunStatus.QUEUING.value}")
-_ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
-_OPEN = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,9 @@ def users_of(c: sa.Connection, group_id: int, now: datetime, limit: int = 5) -> 
         .order_by(schedules.c.id)
         .limit(limit)
     )
-    unfinished = sa.select(sa.func.count()).select_from(runs).where(_OPEN, runs.c.server_group_id == group_id)
+    unfinished = (
+        sa.select(sa.func.count()).select_from(runs).where(RUN_IS_OPEN, runs.c.server_group_id == group_id)
+    )
     return Users(
         tuple((agent, schedule) for agent, schedule in c.execute(using)),
         int(c.execute(unfinished).scalar_one()),
@@ -134,7 +143,7 @@ def queues(c: sa.Connection, now: datetime) -> list[Queue]:
     group, count = runs.c.server_group_id, sa.func.count()
     waiting = sa.select(group, count, sa.func.min(runs.c.queued_at)).where(_QUEUING).group_by(group)
     queued = {row[0]: (row[1], row[2]) for row in c.execute(waiting)}
-    going = sa.select(group, count).where(_ON_SERVER).group_by(group)
+    going = sa.select(group, count).where(RUN_IS_ON_SERVER).group_by(group)
     running = {row[0]: row[1] for row in c.execute(going)}
     everywhere, serving = _servers_by_group(c)
     return [

@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lamplighter.model import ON_SERVER, Outcome, RunStatus
-from lamplighter.store.tables import agents, fires, runs, schedules, servers
+from lamplighter.model import Outcome, RunStatus
+from lamplighter.store.tables import RUN_IS_ON_SERVER, agents, fires, runs, schedules, servers
 
 Spaces = Collection[int] | None
 
@@ -19,7 +19,6 @@ _HOUR = 3_600_000  # milliseconds
 # A run that is older than this at the beginning of a window is not looked for in it.
 _LONGEST_RUN = timedelta(days=3)
 _NEWEST_FIRES = 20_000
-_ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
 _WITH_AGENTS = runs.join(agents, agents.c.id == runs.c.agent_id)
 
 
@@ -72,15 +71,6 @@ def has_agents(c: sa.Connection, visible: Spaces) -> bool:
     return c.execute(query).first() is not None
 
 
-def open_counts(c: sa.Connection, visible: Spaces) -> dict[RunStatus, int]:
-    """How many runs wait, queue and go at present."""
-    open_ = sa.text("runs.status IN (1, 2, 3, 4, 5, 12)")
-    query = sa.select(runs.c.status, sa.func.count()).where(open_).group_by(runs.c.status)
-    if visible is not None:
-        query = query.select_from(_WITH_AGENTS).where(*_seen(visible))
-    return {RunStatus(status): count for status, count in c.execute(query)}
-
-
 def traces_of_agent(c: sa.Connection, agent_id: int, limit: int) -> list[Trace]:
     """The newest runs of an agent, newest first."""
     query = _traces().where(runs.c.agent_id == agent_id).order_by(runs.c.id.desc()).limit(limit)
@@ -102,7 +92,7 @@ def on_servers(c: sa.Connection, visible: Spaces, limit: int) -> list[tuple[Trac
     query = (
         _traces(servers.c.name)
         .select_from(_WITH_AGENTS.outerjoin(servers, servers.c.id == runs.c.server_id))
-        .where(_ON_SERVER, *_seen(visible))
+        .where(RUN_IS_ON_SERVER, *_seen(visible))
         .order_by(runs.c.start_time.desc(), runs.c.id.desc())
         .limit(limit)
     )

@@ -12,9 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from lamplighter.model import (
-    ACTIVE,
     NO_INPUT,
-    ON_SERVER,
     Claim,
     Counters,
     Run,
@@ -24,12 +22,17 @@ from lamplighter.model import (
 )
 from lamplighter.store import turns
 from lamplighter.store.schedules import settings_of
-from lamplighter.store.tables import FAILED, agents, parallel_sets, runs, servers
+from lamplighter.store.tables import (
+    RUN_HAS_FAILED,
+    RUN_IS_ON_SERVER,
+    RUN_IS_OPEN,
+    agents,
+    parallel_sets,
+    runs,
+    servers,
+)
 
 _COUNTERS = tuple(f.name for f in fields(Counters))
-_OPEN = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
-_FAILED = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in FAILED)})")
-_ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
 
 
 def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -169,7 +172,7 @@ def progress(c: sa.Connection, claim: Claim, counters: Counters) -> bool:
     """Note what the attempt has done so far; False when the attempt is no longer the run's current one."""
     query = (
         runs.update()
-        .where(runs.c.id == claim.run_id, runs.c.attempt == claim.attempt, _ON_SERVER)
+        .where(runs.c.id == claim.run_id, runs.c.attempt == claim.attempt, RUN_IS_ON_SERVER)
         .values(**asdict(counters))
     )
     return c.execute(query).rowcount == 1
@@ -264,7 +267,7 @@ def latest_failure(c: sa.Connection, agent_id: int) -> Run | None:
     """The run of an agent that ended last of those in Failure, or moved from there to history."""
     query = (
         _select()
-        .where(runs.c.agent_id == agent_id, _FAILED)
+        .where(runs.c.agent_id == agent_id, RUN_HAS_FAILED)
         .order_by(runs.c.end_time.desc(), runs.c.id.desc())
     )
     row = c.execute(query.limit(1)).mappings().one_or_none()
@@ -283,7 +286,7 @@ def all_ids(c: sa.Connection) -> list[int]:
 
 def ids_on_servers(c: sa.Connection) -> list[int]:
     """The ids of the runs that servers have."""
-    return list(c.execute(sa.select(runs.c.id).where(_ON_SERVER)).scalars())
+    return list(c.execute(sa.select(runs.c.id).where(RUN_IS_ON_SERVER)).scalars())
 
 
 def count_of_agent(c: sa.Connection, agent_id: int) -> int:
@@ -300,7 +303,7 @@ def of_set(c: sa.Connection, set_id: int) -> list[Run]:
 
 def on_server(c: sa.Connection, server_id: int) -> list[Run]:
     """The runs that a server has taken and that have not ended."""
-    query = _select().where(_ON_SERVER, runs.c.server_id == server_id).order_by(runs.c.id)
+    query = _select().where(RUN_IS_ON_SERVER, runs.c.server_id == server_id).order_by(runs.c.id)
     return [_run(row) for row in c.execute(query).mappings()]
 
 
@@ -308,14 +311,16 @@ def current(c: sa.Connection, claims: Collection[Claim]) -> dict[Claim, Run]:
     """The claims that still hold, each with its run; a claim that is missing was lost to another attempt."""
     if not claims:
         return {}
-    query = _select().where(runs.c.id.in_([claim.run_id for claim in claims]), _ON_SERVER)
+    query = _select().where(runs.c.id.in_([claim.run_id for claim in claims]), RUN_IS_ON_SERVER)
     found = {Claim(run.id, run.attempt): run for run in map(_run, c.execute(query).mappings())}
     return {claim: found[claim] for claim in claims if claim in found}
 
 
-def status_counts(c: sa.Connection) -> dict[RunStatus, int]:
-    """How many runs wait, queue and go at present."""
-    query = sa.select(runs.c.status, sa.func.count()).where(_OPEN).group_by(runs.c.status)
+def status_counts(c: sa.Connection, visible: Collection[int] | None = None) -> dict[RunStatus, int]:
+    """How many runs wait, queue and go at present, in all spaces or in some."""
+    query = sa.select(runs.c.status, sa.func.count()).where(RUN_IS_OPEN).group_by(runs.c.status)
+    if visible is not None:
+        query = query.where(runs.c.space_id.in_(visible))
     return {RunStatus(status): count for status, count in c.execute(query)}
 
 
@@ -335,7 +340,7 @@ def _move(c: sa.Connection, run_id: int, target: RunStatus, attempt: int | None,
         .where(
             runs.c.id == run_id,
             runs.c.status.in_(sorted(s.value for s in sources_of(target))),
-            _ON_SERVER,
+            RUN_IS_ON_SERVER,
         )
         .values(status=target.value, **values)
     )

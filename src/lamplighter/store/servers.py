@@ -6,11 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lamplighter.model import ON_SERVER, Server
+from lamplighter.model import Server
 from lamplighter.store.database import take
-from lamplighter.store.tables import runs, servers
-
-_ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
+from lamplighter.store.tables import RUN_IS_ON_SERVER, runs, servers
 
 
 def register(
@@ -110,7 +108,7 @@ def every(c: sa.Connection) -> list[Server]:
 
 def run_counts(c: sa.Connection) -> dict[int, int]:
     """How many runs are on each server that has some, by its id."""
-    query = sa.select(runs.c.server_id, sa.func.count()).where(_ON_SERVER).group_by(runs.c.server_id)
+    query = sa.select(runs.c.server_id, sa.func.count()).where(RUN_IS_ON_SERVER).group_by(runs.c.server_id)
     return {server_id: count for server_id, count in c.execute(query)}  # noqa: C416 - rows, not pairs
 
 

@@ -4,6 +4,7 @@ Instants are stored as whole milliseconds since 1970 in UTC, so both databases c
 Enumerations are stored as the wire's values and checked.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 
@@ -482,13 +483,24 @@ sa.Index(
 )
 # What asks for the last failure of an agent reads: an agent may have run well a million times since.
 FAILED = (RunStatus.FAILURE, RunStatus.FAILED)
-_FAILED = sa.text(f"status IN ({', '.join(str(s.value) for s in FAILED)})")
+
+
+def _statuses(wanted: Iterable[RunStatus], table: str = "") -> sa.TextClause:
+    """A condition that the partial indexes are found by: numbers in the text of the query, always in this order."""
+    return sa.text(f"{table}status IN ({', '.join(str(status.value) for status in wanted)})")
+
+
+# What queries say that read by these indexes.
+RUN_HAS_FAILED = _statuses(FAILED, "runs.")
+RUN_IS_OPEN = _statuses(sorted(ACTIVE), "runs.")
+RUN_IS_ON_SERVER = _statuses(sorted(ON_SERVER), "runs.")
+_FAILED = _statuses(FAILED)
 sa.Index("ix_runs_failed", runs.c.agent_id, runs.c.end_time, sqlite_where=_FAILED, postgresql_where=_FAILED)
-_OPEN = sa.text(f"status IN ({', '.join(str(s.value) for s in sorted(ACTIVE))})")
+_OPEN = _statuses(sorted(ACTIVE))
 sa.Index("ix_runs_open", runs.c.status, sqlite_where=_OPEN, postgresql_where=_OPEN)
 _WAITING = sa.text(f"status = {RunStatus.WAITING.value} AND ready_at IS NOT NULL")
 sa.Index("ix_runs_retry", runs.c.ready_at, sqlite_where=_WAITING, postgresql_where=_WAITING)
-_ON_SERVER = sa.text(f"status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
+_ON_SERVER = _statuses(sorted(ON_SERVER))
 sa.Index(
     "ix_runs_on_server",
     runs.c.server_id,

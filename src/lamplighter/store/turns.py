@@ -14,12 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lamplighter.model import ON_SERVER, RunStatus
+from lamplighter.model import RunStatus
 from lamplighter.store.database import locked, upsert_all
-from lamplighter.store.tables import runs, server_group_servers, servers, space_turns
+from lamplighter.store.tables import RUN_IS_ON_SERVER, runs, server_group_servers, servers, space_turns
 
 QUEUING = sa.text(f"runs.status = {RunStatus.QUEUING.value}")
-_ON_SERVER = sa.text(f"runs.status IN ({', '.join(str(s.value) for s in sorted(ON_SERVER))})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -88,7 +87,9 @@ class _Table:
     @classmethod
     def read(cls, c: sa.Connection, server_id: int) -> "_Table":
         sharing = _sharing_with(server_id)
-        going = sa.select(runs.c.space_id, sa.func.count()).where(_ON_SERVER, runs.c.server_id.in_(sharing))
+        going = sa.select(runs.c.space_id, sa.func.count()).where(
+            RUN_IS_ON_SERVER, runs.c.server_id.in_(sharing)
+        )
         last = sa.func.max(space_turns.c.turn)
         turns = sa.select(space_turns.c.space_id, last).where(space_turns.c.server_id.in_(sharing))
         return cls(

@@ -1,6 +1,5 @@
 """The first page: what goes, what fires next, what failed, who is silent, and how much there was lately."""
 
-from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ from fastapi.responses import Response
 from lamplighter.errors import LamplighterError
 from lamplighter.http.pages.live import live_page
 from lamplighter.http.pages.view import View, Viewing
-from lamplighter.model import ON_SERVER, RunStatus
 from lamplighter.service.analytics import FailedRun
 
 router = APIRouter(include_in_schema=False)
@@ -30,18 +28,10 @@ def _values(view: View) -> dict[str, Any]:
     if use.overview.is_new(actor):
         return {"is_new": True}
     now = use.clock.now()
-    going = use.overview.going(actor, _ROWS)
-    counts = Counter(going.counts)
     summary, _ = use.analytics.runs_summary(actor, now - timedelta(days=1), now, None, _ROWS)
     return {
         "is_new": False,
-        "going": {
-            "runs": going.runs,
-            "places": going.places,
-            "on_servers": sum(counts[status] for status in ON_SERVER),
-            "queued": counts[RunStatus.QUEUING],
-            "waiting": counts[RunStatus.WAITING],
-        },
+        "going": use.overview.going(actor, _ROWS),
         "silent": use.overview.silent(actor),
         "upcoming": use.analytics.upcoming(actor, None, now + timedelta(days=1), limit=_ROWS),
         "failed": [(one, _why(view, one)) for one in summary.failed or ()],

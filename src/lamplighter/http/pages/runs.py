@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from itertools import islice
-from statistics import median
 from typing import Any
 
 from fastapi import APIRouter
@@ -97,13 +96,7 @@ def show_run(run_id: RunId, view: Viewing) -> Response:
 
 def _present(view: View, run_id: int) -> dict[str, Any]:
     run = view.use.runs.find(view.actor, run_id)
-    traces = view.use.overview.traces(view.actor, [run.agent_id], 20)[run.agent_id]
-    took = [
-        one.seconds
-        for one in traces
-        if one.seconds is not None and one.status in GROUPS["Completed"].statuses
-    ]
-    usual = median(took) if took else None
+    usual = view.use.overview.usual_seconds(view.actor, run.agent_id)
     now = view.use.clock.now()
     elapsed = None
     if run.start_time is not None:
