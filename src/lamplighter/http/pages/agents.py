@@ -1,6 +1,7 @@
 """Pages of agents: the list, one agent, its versions and code, starting it, and bringing a new one."""
 
 import difflib
+import json
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -47,30 +48,27 @@ for row in agent.rows():
 @router.get("/agents")
 def list_agents(view: Viewing) -> Response:
     """The agents that the reader may see."""
-    asked = view.request.query_params
-    page = forms.page_of(asked)
-    status, space, order = asked.get("status", ""), asked.get("space", ""), asked.get("sort", "name")
+    part = view.part(_PER_PAGE)
+    asked = {name: view.asked(name) for name in ("q", "status", "space", "sort")}
+    order = asked["sort"] if asked["sort"] in _ORDERS else "name"
     wanted = AgentQuery(
-        status=RunStatus[status.upper()] if status.upper() in RunStatus.__members__ else None,
-        space_id=int(space) if space.isdigit() else None,
-        text=asked.get("q", "").strip() or None,
-        order=AgentOrder(order) if order in _ORDERS else AgentOrder.NAME,
+        status=RunStatus.__members__.get(asked["status"].upper()),
+        space_id=view.number("space"),
+        text=asked["q"] or None,
+        order=AgentOrder(order),
         is_descending=order in ("lastActivity", "created"),
     )
-    found, total = view.use.agents.find(view.actor, wanted, skip=(page - 1) * _PER_PAGE, limit=_PER_PAGE)
+    found, total = view.use.agents.find(view.actor, wanted, skip=part.skip, limit=part.size)
     ids = [one.id for one in found]
     return view.page(
         "agents.html",
         agents=found,
-        total=total,
-        page=page,
-        size=_PER_PAGE,
-        more=page * _PER_PAGE < total,
+        **part.of(total),
         traces=view.use.overview.traces(view.actor, ids, _SPARKS),
         due=view.use.overview.next_due(view.actor, ids),
         spaces=view.use.spaces.every(view.actor),
         orders=_ORDERS,
-        asked={"q": asked.get("q", ""), "status": status, "space": space, "sort": order},
+        asked=asked,
         statuses=[one.name.capitalize() for one in RunStatus if one is not RunStatus.INVALID],
         is_narrowed=bool(wanted.text or wanted.status or wanted.space_id),
     )
@@ -117,18 +115,10 @@ def _files(form: FormData) -> dict[str, bytes]:
         raise InvalidInput.of("bundle", "choose an archive, or type a script in")
     if name is None:
         raise InvalidInput.of("name", "is required: 1 to 200 characters")
-    manifest = _toml({"run": ["python", "main.py"], "requirements": forms.lines(form, "requirements")})
+    # A list of texts is written alike in JSON and in TOML.
+    requirements = json.dumps(forms.lines(form, "requirements"), ensure_ascii=False)
+    manifest = f'[agent]\nrun = ["python", "main.py"]\nrequirements = {requirements}\n'
     return {FILE: manifest.encode(), "main.py": code.replace("\r\n", "\n").encode()}
-
-
-def _toml(agent: dict[str, list[str]]) -> str:
-    lines = [f"{key} = [{', '.join(map(_toml_text, value))}]" for key, value in agent.items() if value]
-    return "\n".join(["[agent]", *lines, ""])
-
-
-def _toml_text(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 # --- one agent ---
@@ -147,18 +137,13 @@ def frame(view: View, agent: Agent) -> dict[str, Any]:
 def show_agent(agent_id: AgentId, view: Viewing) -> Response:
     """An agent: what it is, how its runs went, and the newest of them."""
     agent = view.use.agents.get(view.actor, agent_id)
-    page = forms.page_of(view.request.query_params)
-    runs, total = view.use.runs.of_agent(
-        view.actor, agent_id, skip=(page - 1) * _RUNS_PER_PAGE, limit=_RUNS_PER_PAGE
-    )
+    part = view.part(_RUNS_PER_PAGE)
+    runs, total = view.use.runs.of_agent(view.actor, agent_id, skip=part.skip, limit=part.size)
     return view.page(
         "agent.html",
         **frame(view, agent),
         runs=runs,
-        total=total,
-        page=page,
-        size=_RUNS_PER_PAGE,
-        more=page * _RUNS_PER_PAGE < total,
+        **part.of(total),
         traces=view.use.overview.traces(view.actor, [agent_id], _STRIP)[agent_id],
         manifest=view.use.agents.manifest(view.actor, agent_id, agent.version),
         schedules=view.use.schedules.every(view.actor, agent_id),
@@ -257,9 +242,8 @@ def list_versions(agent_id: AgentId, view: Viewing) -> Response:
     """The versions of an agent, and how two of them differ."""
     agent = view.use.agents.get(view.actor, agent_id)
     versions = view.use.agents.versions(view.actor, agent_id)
-    asked = view.request.query_params
-    new = _version(asked.get("to", ""), agent.version)
-    old = _version(asked.get("from", ""), new - 1)
+    new = view.number("to") or agent.version
+    old = view.number("from") or new - 1
     return view.page(
         "agent_versions.html",
         **frame(view, agent),
@@ -268,10 +252,6 @@ def list_versions(agent_id: AgentId, view: Viewing) -> Response:
         new=new,
         changes=_changes(view, agent_id, old, new) if old >= 1 else None,
     )
-
-
-def _version(asked: str, otherwise: int) -> int:
-    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else otherwise
 
 
 def _changes(view: View, agent_id: int, old: int, new: int) -> list[dict[str, Any]]:
@@ -318,9 +298,9 @@ def restore_version(agent_id: AgentId, version: int, view: Viewing, form: Sent) 
 def show_code(agent_id: AgentId, view: Viewing) -> Response:
     """The files of a version, one of them opened."""
     agent = view.use.agents.get(view.actor, agent_id)
-    version = _version(view.request.query_params.get("version", ""), agent.version)
+    version = view.number("version") or agent.version
     files = view.use.agents.files(view.actor, agent_id, version)
-    path = view.request.query_params.get("file") or _first(view, agent_id, version, files)
+    path = view.asked("file") or _first(view, agent_id, version, files)
     if path not in files:
         raise NotFound(f"version {version} has no file {path}")
     return view.page(

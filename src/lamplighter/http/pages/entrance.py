@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from lamplighter.errors import LamplighterError, NotAuthenticated, NotFound
 from lamplighter.http.api.access import Use
 from lamplighter.http.pages.view import (
+    FROM_HERE,
     SESSION,
     Sent,
     Viewing,
@@ -16,6 +17,7 @@ from lamplighter.http.pages.view import (
     keep,
     keep_preferences,
     plain_page,
+    signed_out,
 )
 from lamplighter.service.sessions import LONGEST
 
@@ -51,8 +53,9 @@ def sign_in(request: Request, form: Sent, use: Use) -> Response:
         if address and not key:
             use.rate_limits.may_guess(address)
         try:
-            begin = use.sessions
-            token = begin.begin_with_key(key) if key else begin.begin_with_password(name, password)
+            token = (
+                use.sessions.begin_with_key(key) if key else use.sessions.begin_with_password(name, password)
+            )
         except NotAuthenticated:
             if address:
                 use.rate_limits.failed(address)
@@ -66,15 +69,13 @@ def sign_in(request: Request, form: Sent, use: Use) -> Response:
     return answer
 
 
-@router.post("/sign-out")
-def sign_out(request: Request, form: Sent, use: Use) -> Response:
+@router.post("/sign-out", dependencies=[FROM_HERE])
+def sign_out(request: Request, use: Use) -> Response:
     """End the session of this browser."""
     token = request.cookies.get(SESSION)
     if token is not None:
         use.sessions.end(token)
-    answer = RedirectResponse("/sign-in", status_code=303)
-    answer.delete_cookie(SESSION)
-    return answer
+    return signed_out()
 
 
 @router.post("/preferences")

@@ -34,7 +34,15 @@ def number(form: FormData, name: str) -> int | str | None:
     if value is None:
         return None
     plain = value.replace(",", "").replace(" ", "")
-    return int(plain) if plain.lstrip("-").isascii() and plain.lstrip("-").isdigit() else value
+    found = whole(plain.removeprefix("-"))
+    if found is None:
+        return value
+    return -found if plain.startswith("-") else found
+
+
+def whole(text: str) -> int | None:
+    """A whole number of not too many plain digits; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def flag(form: FormData, name: str) -> bool:
@@ -209,12 +217,6 @@ def _gathered(error: FieldError, name: str) -> FieldError:
     if not error.field.startswith(name) or not place:
         return error
     return FieldError(name, f"line {int(place) + 1}: {error.message}")
-
-
-def page_of(request_params: Mapping[str, str]) -> int:
-    """The page of a list that is asked for, from 1."""
-    asked = request_params.get("page", "")
-    return max(1, min(int(asked), 1_000_000)) if asked.isascii() and asked.isdigit() else 1
 
 
 def cut(found: Sequence[Any], size: int) -> tuple[Sequence[Any], bool]:

@@ -43,42 +43,32 @@ _LIMITS = (
 @router.get("/audit")
 def show_audit_log(view: Viewing) -> Response:
     """Who changed what, newest first."""
-    asked = view.request.query_params
-    page, kind = forms.page_of(asked), asked.get("kind", "")
-    user = asked.get("user", "")
-    day = forms.day_of(asked.get("until", ""), view.zone)
+    part = view.part(_PER_PAGE)
+    kind, user, until = view.asked("kind"), view.number("user"), view.asked("until")
     wanted = AuditFilter(
-        kind=kind if kind in _KINDS else None,
-        user_id=int(user) if user.isascii() and user.isdigit() and len(user) < 10 else None,
-        until=day,
+        kind=kind if kind in _KINDS else None, user_id=user, until=forms.day_of(until, view.zone)
     )
-    entries, total = view.use.audit_log.entries(
-        view.actor, wanted, skip=(page - 1) * _PER_PAGE, limit=_PER_PAGE
-    )
+    entries, total = view.use.audit_log.entries(view.actor, wanted, skip=part.skip, limit=part.size)
     return view.page(
         "audit.html",
         entries=entries,
-        total=total,
-        page=page,
-        size=_PER_PAGE,
-        more=page * _PER_PAGE < total,
+        **part.of(total),
         kinds=_KINDS,
         kind=kind,
         user=user,
         users=view.use.users.every(view.actor),
-        until=asked.get("until", ""),
+        until=until,
     )
 
 
 @router.get("/settings")
 def show_settings(view: Viewing) -> Response:
     """How long things are kept in a space, and how the server is."""
-    return view.page("settings.html", _settings(view, view.request.query_params.get("space", ""), None))
+    return view.page("settings.html", _settings(view, view.number("space"), None))
 
 
-def _settings(view: View, asked: str, given: dict[str, Any] | None) -> dict[str, Any]:
-    spaces = view.use.spaces.every(view.actor)
-    space = next((one for one in spaces if str(one.id) == asked), spaces[0] if spaces else None)
+def _settings(view: View, asked: int | None, given: dict[str, Any] | None) -> dict[str, Any]:
+    spaces, space = view.space_of(asked)
     limits: dict[str, Any] = {}
     if space is not None:
         _, found = view.use.retention.of_space(view.actor, space.id)
@@ -108,11 +98,11 @@ def _state(view: View) -> tuple[str, Any]:
 @router.post("/settings/retention")
 def set_retention(view: Viewing, form: Sent) -> Response:
     """Change how long things are kept in a space."""
-    space = str(form.get("space", ""))
+    space = forms.whole(str(form.get("space", "")))
     names = [f"{name}{unit}" for name, _, _ in _LIMITS for unit in ("Days", "Count")]
     try:
         request = forms.read(RetentionRequest, {name: forms.number(form, name) for name in names})
-        view.use.retention.set_of_space(view.actor, int(space) if space.isdigit() else None, request)
+        view.use.retention.set_of_space(view.actor, space, request)
     except REFUSALS as problem:
         return view.refused("settings.html", problem, _settings(view, space, forms.given(form)))
-    return view.go(f"/settings?space={space}", "It is kept so from now on.")
+    return view.go(f"/settings?space={space or ''}", "It is kept so from now on.")

@@ -1,19 +1,18 @@
 """Pages of notifications: rules, whom they tell of what, and what became of their messages."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
 from lamplighter.http.pages import forms
-from lamplighter.http.pages.view import FROM_HERE, REFUSALS, Sent, View, Viewing
+from lamplighter.http.pages.view import FROM_HERE, REFUSALS, Number, Sent, View, Viewing
 from lamplighter.model import AgentQuery, NotificationEvent, NotificationRule, Role
 from lamplighter.service.notifications import Named, NotificationRequest
 
 router = APIRouter(include_in_schema=False)
 
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _MOST_AGENTS = 500
 _MESSAGES = 50
 EVENTS = {

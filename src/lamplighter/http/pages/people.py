@@ -1,20 +1,19 @@
 """Pages of people and what they may do: spaces and members, users, API keys, and one's own account."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path
-from fastapi.responses import RedirectResponse, Response
+from fastapi import APIRouter
+from fastapi.responses import Response
 from starlette.datastructures import FormData
 
-from lamplighter.errors import InvalidInput, NotAllowed
+from lamplighter.errors import InvalidInput
 from lamplighter.http.pages import forms
-from lamplighter.http.pages.view import FROM_HERE, REFUSALS, SESSION, Sent, View, Viewing
+from lamplighter.http.pages.view import FROM_HERE, REFUSALS, Number, Sent, View, Viewing, signed_out
 from lamplighter.model import Role
 from lamplighter.service.requests import KeyRequest, MemberRequest, PasswordRequest, SpaceRequest, UserRequest
 
 router = APIRouter(include_in_schema=False)
 
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _AGENTS_SHOWN = 100
 
 
@@ -187,7 +186,7 @@ def set_password(number: Number, view: Viewing, form: Sent) -> Response:
         given = {"name": user.name, "email": user.email, "isAdmin": "on" if user.is_admin else ""}
         return view.refused("user.html", problem, {"user": user, "given": given})
     if is_own:
-        return _signed_out()
+        return signed_out()
     return view.go(f"/users/{number}", f"{user.name} has another password, and is signed out everywhere.")
 
 
@@ -204,7 +203,7 @@ def sign_out_everywhere(number: Number, view: Viewing) -> Response:
     """End all sessions and tokens of a user."""
     view.use.users.sign_out(view.actor, number)
     if number == view.actor.user_id:
-        return _signed_out()
+        return signed_out()
     return view.go(f"/users/{number}", "The user is signed out everywhere.")
 
 
@@ -213,12 +212,6 @@ def delete_user(number: Number, view: Viewing) -> Response:
     """Take a user away."""
     view.use.users.delete(view.actor, number)
     return view.go("/users", "The user is deleted.")
-
-
-def _signed_out() -> Response:
-    answer = RedirectResponse("/sign-in", status_code=303)
-    answer.delete_cookie(SESSION)
-    return answer
 
 
 # --- API keys ---
@@ -231,10 +224,7 @@ def list_keys(view: Viewing) -> Response:
 
 
 def _keys(view: View, given: dict[str, Any], new: str | None = None) -> dict[str, Any]:
-    try:
-        users = view.use.users.every(view.actor) if view.may_administrate else []
-    except NotAllowed:
-        users = []
+    users = view.use.users.every(view.actor) if view.may_administrate else []
     blank = {"description": "", "expires": "", "isReadOnly": "", "spaceId": "", "userId": ""}
     found = view.use.keys.every(view.actor)
     spaces = view.use.spaces.every(view.actor)

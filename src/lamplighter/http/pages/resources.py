@@ -1,14 +1,14 @@
 """Pages of what runs need: servers and their groups, proxy pools, secrets."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
 from lamplighter.http.pages import forms
 from lamplighter.http.pages.live import live_page
-from lamplighter.http.pages.view import FROM_HERE, REFUSALS, Sent, View, Viewing
+from lamplighter.http.pages.view import FROM_HERE, REFUSALS, Number, Sent, View, Viewing
 from lamplighter.model import Role, Rotation
 from lamplighter.service.groups import GroupRequest
 from lamplighter.service.proxies import ProxyCheckRequest, ProxyPoolRequest
@@ -16,7 +16,6 @@ from lamplighter.service.secrets import SecretRequest
 
 router = APIRouter(include_in_schema=False)
 
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _ROTATIONS = {
     Rotation.ROUND_ROBIN: "they take turns",
     Rotation.RANDOM: "any of them, at random",
@@ -190,12 +189,11 @@ def _pool(form: FormData) -> ProxyPoolRequest:
 @router.get("/secrets")
 def list_secrets(view: Viewing) -> Response:
     """The secrets of a space, without their values."""
-    return view.page("secrets.html", _secrets(view, view.request.query_params.get("space", ""), {"name": ""}))
+    return view.page("secrets.html", _secrets(view, view.number("space"), {"name": ""}))
 
 
-def _secrets(view: View, asked: str, given: dict[str, Any]) -> dict[str, Any]:
-    spaces = view.use.spaces.every(view.actor)
-    space = next((one for one in spaces if str(one.id) == asked), spaces[0] if spaces else None)
+def _secrets(view: View, asked: int | None, given: dict[str, Any]) -> dict[str, Any]:
+    spaces, space = view.space_of(asked)
     found = [] if space is None else view.use.secrets.every(view.actor, space.id)
     may = space is not None and view.may(space.id, Role.EDITOR)
     return {"spaces": spaces, "space": space, "secrets": found, "may_edit": may, "given": given}
@@ -204,21 +202,20 @@ def _secrets(view: View, asked: str, given: dict[str, Any]) -> dict[str, Any]:
 @router.post("/secrets")
 def put_secret(view: Viewing, form: Sent) -> Response:
     """Set a secret."""
-    space, name = str(form.get("space", "")), forms.text(form, "name") or ""
+    space, name = forms.whole(str(form.get("space", ""))), forms.text(form, "name") or ""
     try:
         request = forms.read(SecretRequest, {"value": form.get("value") or None})
-        number = int(space) if space.isdigit() else None
-        secret, is_new = view.use.secrets.put(view.actor, name, request, number)
+        secret, is_new = view.use.secrets.put(view.actor, name, request, space)
     except REFUSALS as problem:
         renamed = forms.renamed(problem, {"secretName": "name"})
         return view.refused("secrets.html", renamed, _secrets(view, space, {"name": name}))
     said = "is set" if is_new else "has another value now"
-    return view.go(f"/secrets?space={space}", f"The secret {secret.name} {said}.")
+    return view.go(f"/secrets?space={space or ''}", f"The secret {secret.name} {said}.")
 
 
 @router.post("/secrets/{name}/delete")
 def delete_secret(name: str, view: Viewing, form: Sent) -> Response:
     """Forget a secret."""
-    space = str(form.get("space", ""))
-    view.use.secrets.delete(view.actor, name, int(space) if space.isdigit() else None)
-    return view.go(f"/secrets?space={space}", f"The secret {name} is forgotten.")
+    space = forms.whole(str(form.get("space", "")))
+    view.use.secrets.delete(view.actor, name, space)
+    return view.go(f"/secrets?space={space or ''}", f"The secret {name} is forgotten.")

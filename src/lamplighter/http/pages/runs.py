@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import Any
 
 from fastapi import APIRouter
@@ -23,20 +24,8 @@ router = APIRouter(include_in_schema=False)
 _PER_PAGE = 50
 _LOOKED_AT = 10_000  # records for the statistics of columns, and for a search
 _LONGEST_PREVIEW = 200_000  # bytes of a file
-_TEXTS = (
-    ".txt",
-    ".log",
-    ".json",
-    ".jsonl",
-    ".csv",
-    ".xml",
-    ".html",
-    ".htm",
-    ".md",
-    ".py",
-    ".toml",
-    ".yaml",
-    ".yml",
+_TEXTS = frozenset(
+    {".txt", ".log", ".json", ".jsonl", ".csv", ".xml", ".md", ".py", ".toml", ".yaml", ".yml"}
 )
 _PICTURES = {
     ".png": "image/png",
@@ -52,25 +41,24 @@ _SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbo
 @router.get("/runs")
 def list_runs(view: Viewing) -> Response:
     """The newest runs of all agents."""
-    asked = view.request.query_params
-    page, status = forms.page_of(asked), asked.get("status", "")
-    names = {name.lower(): name for name in GROUPS}
-    group = GROUPS.get(names.get(status.lower(), ""))
+    part, status = view.part(_PER_PAGE), view.asked("status").lower()
+    group = next((group for name, group in GROUPS.items() if name.lower() == status), None)
     found = view.use.overview.newest(
         view.actor,
         None if group is None else group.statuses,
-        skip=(page - 1) * _PER_PAGE,
-        limit=_PER_PAGE + 1,
+        skip=part.skip,
+        limit=part.size + 1,
     )
-    runs, more = forms.cut(found, _PER_PAGE)
+    runs, more = forms.cut(found, part.size)
     kinds = {
         "running": "Running",
         "queued": "Waiting or queued",
         "failed": "Failed",
         "completed": "Ended well",
+        "stopped": "Stopped",
+        "skipped": "Skipped",
     }
-    kinds |= {"stopped": "Stopped", "skipped": "Skipped"}
-    return view.page("runs.html", runs=runs, page=page, more=more, chosen=status.lower(), kinds=kinds)
+    return view.page("runs.html", runs=runs, page=part.number, more=more, chosen=status, kinds=kinds)
 
 
 # --- one run ---
@@ -126,23 +114,27 @@ def act(run_id: RunId, action: str, view: Viewing) -> Response:
     """Stop, kill, restart or delete a run, or stop its whole set."""
     run = view.use.runs.find(view.actor, run_id)
     runs, agent = view.use.runs, run.agent_id
-    if action == "stop":
-        runs.stop(view.actor, agent, run_id)
-    elif action == "kill":
-        runs.kill(view.actor, agent, run_id)
-    elif action == "restart":
-        runs.restart(view.actor, agent, run_id)
-    elif action == "delete":
-        runs.delete(view.actor, agent, run_id, row=True, keep_input=False)
-        return view.go(f"/agents/{agent}", f"Run {run_id} is deleted with its files.")
-    elif action == "stop-set":
-        for one in runs.of_set(view.actor, run.set_id):
-            if one.status in ACTIVE:
-                runs.stop(view.actor, agent, one.id)
-    else:
-        raise NotFound("there is nothing at this address")
-    said = {"stop": "is asked to stop", "kill": "is being killed", "restart": "is started again"}
-    return view.go(f"/runs/{run_id}", f"Run {run_id} {said.get(action, 'and its set are asked to stop')}.")
+    match action:
+        case "stop":
+            runs.stop(view.actor, agent, run_id)
+            said = "is asked to stop"
+        case "kill":
+            runs.kill(view.actor, agent, run_id)
+            said = "is being killed"
+        case "restart":
+            runs.restart(view.actor, agent, run_id)
+            said = "is started again"
+        case "stop-set":
+            for one in runs.of_set(view.actor, run.set_id):
+                if one.status in ACTIVE:
+                    runs.stop(view.actor, agent, one.id)
+            said = "and its set are asked to stop"
+        case "delete":
+            runs.delete(view.actor, agent, run_id, row=True, keep_input=False)
+            return view.go(f"/agents/{agent}", f"Run {run_id} is deleted with its files.")
+        case _:
+            raise NotFound("there is nothing at this address")
+    return view.go(f"/runs/{run_id}", f"Run {run_id} {said}.")
 
 
 @router.get("/runs/{runId}/log")
@@ -162,16 +154,15 @@ def read_log(run_id: RunId, view: Viewing, attempt: int | None = None, follow: b
 def show_records(run_id: RunId, view: Viewing) -> Response:
     """The records of a run as a table, what their columns are like, and those with a word in them."""
     run = view.use.runs.find(view.actor, run_id)
-    asked = view.request.query_params
-    page, word = forms.page_of(asked), asked.get("q", "").strip()
-    skip = (page - 1) * _PER_PAGE
+    part, word = view.part(_PER_PAGE), view.asked("q")
+    most = part.size + 1  # one more tells that there are more
     if word:
         looked_at = view.use.runs.records(run, limit=_LOOKED_AT)
         fitting = (one for one in looked_at if word.lower() in json.dumps(one, ensure_ascii=False).lower())
-        found = list(islice(fitting, skip, skip + _PER_PAGE + 1))
+        found = list(islice(fitting, part.skip, part.skip + most))
     else:
-        found = list(view.use.runs.records(run, skip=skip, limit=_PER_PAGE + 1))
-    records, more = forms.cut(found, _PER_PAGE)
+        found = list(view.use.runs.records(run, skip=part.skip, limit=most))
+    records, more = forms.cut(found, part.size)
     columns = columns_of(view.use.runs.records(run, limit=_LOOKED_AT))
     total = max(run.counters.data_count, run.counters.export_count)
     return view.page(
@@ -180,11 +171,11 @@ def show_records(run_id: RunId, view: Viewing) -> Response:
         records=records,
         columns=columns,
         names=[column.name for column in columns],
-        page=page,
+        page=part.number,
         more=more,
         total=total,
         looked_at=min(total, _LOOKED_AT),
-        first=skip + 1,
+        first=part.skip + 1,
         q=word,
     )
 
@@ -200,8 +191,13 @@ def list_files(run_id: RunId, view: Viewing) -> Response:
     return view.page("run_files.html", **frame(view, run), files=[(one, _how_shown(one)) for one in found])
 
 
+def _ending(file: RunFile) -> str:
+    return PurePosixPath(file.name).suffix.lower()
+
+
 def _how_shown(file: RunFile) -> str | None:
-    ending = f".{file.name.rpartition('.')[2].lower()}"
+    """As a page, a picture or a text; None when it is not shown."""
+    ending = _ending(file)
     if ending in (".html", ".htm"):
         return "page"
     if ending in _PICTURES:
@@ -248,9 +244,7 @@ def frame_file(run_id: RunId, file_id: FileId, view: Viewing) -> Response:
     headers = {"Content-Security-Policy": _SANDBOX, "X-Frame-Options": "SAMEORIGIN"}
     if kind == "page":
         return HTMLResponse(content, headers=headers)
-    return Response(
-        content, media_type=_PICTURES[f".{file.name.rpartition('.')[2].lower()}"], headers=headers
-    )
+    return Response(content, media_type=_PICTURES[_ending(file)], headers=headers)
 
 
 def _file(view: View, run_id: int, file_id: int) -> tuple[Run, RunFile]:
@@ -277,8 +271,7 @@ def _content(view: View, run: Run, file: RunFile, most: int) -> bytes:
 def show_failure(run_id: RunId, view: Viewing) -> Response:
     """What explains the failure of an attempt: the diagnosis, and the evidence it rests on."""
     run = view.use.runs.find(view.actor, run_id)
-    asked = view.request.query_params.get("attempt", "")
-    attempt = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else run.attempt
+    attempt = view.number("attempt") or run.attempt
     diagnosis, evidence = None, None
     try:
         diagnosis = view.use.diagnostics.of_run(view.actor, run.agent_id, run_id, attempt)

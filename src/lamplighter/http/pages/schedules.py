@@ -16,6 +16,7 @@ from lamplighter.http.pages.cron_builder import Days
 from lamplighter.http.pages.view import FROM_HERE, REFUSALS, Sent, View, Viewing
 from lamplighter.model import Agent, RunSettings, Schedule, ScheduleType, Timing
 from lamplighter.service.requests import ScheduleRequest
+from lamplighter.service.schedules import local_schedule
 
 router = APIRouter(include_in_schema=False)
 
@@ -57,7 +58,7 @@ def create_schedule(agent_id: AgentId, view: Viewing, form: Sent) -> Response:
         return view.refused(
             "schedule.html", _placed(problem, form), _editor(view, agent, None, _given(view, form))
         )
-    return view.go(f"/agents/{agent_id}/schedules", f"{made.name} is saved: {view.text_of(made)}.")
+    return view.go(f"/agents/{agent_id}/schedules", f"{made.name} is saved: {local_schedule(made)}.")
 
 
 @router.post("/agents/{agentId}/schedules/preview")
@@ -86,7 +87,7 @@ def save_schedule(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing, for
     except REFUSALS as problem:
         values = _editor(view, agent, schedule, _given(view, form))
         return view.refused("schedule.html", _placed(problem, form), values)
-    return view.go(f"/agents/{agent_id}/schedules", f"{saved.name} is saved: {view.text_of(saved)}.")
+    return view.go(f"/agents/{agent_id}/schedules", f"{saved.name} is saved: {local_schedule(saved)}.")
 
 
 @router.post("/agents/{agentId}/schedules/{scheduleId}/switch")
@@ -117,16 +118,15 @@ def why(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing) -> Response:
     """The fire ledger of a schedule: each due time and what became of it."""
     agent = view.use.agents.get(view.actor, agent_id)
     schedule = view.use.schedules.get(view.actor, agent_id, schedule_id)
-    asked = view.request.query_params
-    page = forms.page_of(asked)
-    day = forms.day_of(asked.get("day", ""), schedule.timing.timezone)
+    part, asked = view.part(_LEDGER_PAGE), view.asked("day")
+    day = forms.day_of(asked, schedule.timing.timezone)
     since, until = (None, None) if day is None else (day, day + timedelta(days=1) - timedelta(milliseconds=1))
     fires, total = view.use.schedules.fires(
         view.actor,
         agent_id,
         schedule_id,
-        skip=(page - 1) * _LEDGER_PAGE,
-        limit=_LEDGER_PAGE,
+        skip=part.skip,
+        limit=part.size,
         since=since,
         until=until,
     )
@@ -135,11 +135,8 @@ def why(agent_id: AgentId, schedule_id: ScheduleId, view: Viewing) -> Response:
         **frame(view, agent),
         schedule=schedule,
         fires=fires,
-        total=total,
-        page=page,
-        size=_LEDGER_PAGE,
-        more=page * _LEDGER_PAGE < total,
-        day=asked.get("day", ""),
+        **part.of(total),
+        day=asked,
         warnings=view.use.groups.warnings([schedule])[schedule.id],
     )
 

@@ -12,19 +12,17 @@ from importlib.resources import files
 from typing import Annotated, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.datastructures import FormData
 
 import lamplighter
 from lamplighter.errors import Conflict, InvalidInput, LamplighterError, NotAllowed, NotAuthenticated
-from lamplighter.http.api.access import Services, Use, services
-from lamplighter.http.pages import charts, words
-from lamplighter.http.pages.forms import first_errors
-from lamplighter.model import Actor, Role, Schedule
+from lamplighter.http.api.access import Digits, Services, Use, services
+from lamplighter.http.pages import charts, forms, words
+from lamplighter.model import Actor, Role, Space
 from lamplighter.service.schedules import local_schedule
-from lamplighter.service.sessions import LONGEST
 from lamplighter.triggers import zone
 
 SESSION = "lamplighter_session"
@@ -35,6 +33,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_A_YEAR = 365 * 24 * 3600
 THEMES = ("light", "dark")
 # What a form is shown again for: other problems have a page of their own.
 REFUSALS = (InvalidInput, Conflict)
@@ -75,7 +74,26 @@ def _environment() -> Environment:
     for name in ("number", "counted", "size", "duration", "status_name", "tone", "outcome_tone", "cell"):
         made.filters[name] = getattr(words, name)
     made.filters["json"] = words.pretty_json
+    made.filters["in_words"] = local_schedule
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a list that a page shows: ``number`` counts from 1."""
+
+    number: int
+    size: int
+
+    @property
+    def skip(self) -> int:
+        """How many come before it."""
+        return (self.number - 1) * self.size
+
+    def of(self, total: int) -> dict[str, Any]:
+        """What the template says of the part when the whole list is so long."""
+        more = self.number * self.size < total
+        return {"page": self.number, "size": self.size, "total": total, "more": more}
 
 
 @dataclass(slots=True)
@@ -112,15 +130,29 @@ class View:
 
     def refused(self, template: str, problem: LamplighterError, values: Values) -> HTMLResponse:
         """The page of a form again, with what is wrong at its fields, or above them."""
-        return self.page(template, {**values, "errors": first_errors(problem)}, status=problem.status)
+        return self.page(template, {**values, "errors": forms.first_errors(problem)}, status=problem.status)
 
     def may(self, space_id: int, need: Role) -> bool:
         """Whether the reader may do in a space what needs a role: what it may not is not offered."""
         return self.actor.has(space_id, need) and not self.actor.is_read_only
 
-    def text_of(self, schedule: Schedule) -> str:
-        """What people read of a schedule."""
-        return local_schedule(schedule)
+    def asked(self, name: str) -> str:
+        """A word of the query; empty when it is not there."""
+        return self.request.query_params.get(name, "").strip()
+
+    def number(self, name: str) -> int | None:
+        """A number of the query; None when it is none, or too large for a page, a version or an id of these."""
+        found = forms.whole(self.asked(name))
+        return found if found is not None and found < 2**31 else None
+
+    def part(self, size: int) -> Part:
+        """The part of a list that is asked for."""
+        return Part(min(max(1, self.number("page") or 1), 1_000_000), size)
+
+    def space_of(self, asked: int | None) -> tuple[list[Space], Space | None]:
+        """The spaces that the reader sees, and of them the one that is asked for, else the first."""
+        seen = self.use.spaces.every(self.actor)
+        return seen, next((one for one in seen if one.id == asked), seen[0] if seen else None)
 
     @property
     def may_administrate(self) -> bool:
@@ -191,13 +223,19 @@ def keep(request: Request, answer: Response, name: str, value: str, seconds: int
     )
 
 
+def signed_out() -> RedirectResponse:
+    """The answer to who has no session any more."""
+    answer = RedirectResponse("/sign-in", status_code=303)
+    answer.delete_cookie(SESSION)
+    return answer
+
+
 def keep_preferences(request: Request, answer: Response, timezone: str | None, theme: str | None) -> None:
     """Let the browser keep the reader's zone and theme, as far as they are given and there are such."""
-    seconds = int(LONGEST.total_seconds()) * 12
     if timezone is not None and _is_zone(timezone):
-        keep(request, answer, _ZONE, quote(timezone), seconds)
+        keep(request, answer, _ZONE, quote(timezone), _A_YEAR)
     if theme is not None and theme in (*THEMES, "system"):
-        keep(request, answer, _THEME, theme, seconds)
+        keep(request, answer, _THEME, theme, _A_YEAR)
 
 
 def _is_zone(name: str) -> bool:
@@ -249,6 +287,7 @@ async def _form(request: Request) -> FormData:
     return await request.form()
 
 
+Number = Annotated[int, Path(ge=1, le=2**31 - 1), Digits]
 # Of routes whose forms have no fields: that it was sent from a page of ours is all there is to say.
 FROM_HERE = Depends(from_own_page)
 Viewing = Annotated[View, Depends(view)]
