@@ -99,7 +99,7 @@ def test_a_chart_of_days_says_in_words_what_it_shows() -> None:
 
 def test_what_people_named_is_text_in_a_chart() -> None:
     hostile = "</title><script>alert(1)</script>"
-    span = (NOW, NOW + timedelta(hours=1), "go", hostile, '/runs/1"onclick="x', False)
+    span = charts.Span(NOW, NOW + timedelta(hours=1), "go", hostile, '/runs/1"onclick="x', planned=False)
     bars, lanes = charts.bars_of([span], NOW, NOW + timedelta(hours=2))
     svg = str(charts.timeline_row(bars, lanes, 50.0, hostile))
     assert "<script>" not in svg
@@ -111,7 +111,7 @@ def test_what_people_named_is_text_in_a_chart() -> None:
 
 def test_very_many_bars_are_drawn_without_words_and_addresses() -> None:
     spans = [
-        (NOW + timedelta(minutes=n), NOW + timedelta(minutes=n + 1), "go", "x", "/", n % 2 == 0)
+        charts.Span(NOW + timedelta(minutes=n), NOW + timedelta(minutes=n + 1), "go", "x", "/", n % 2 == 0)
         for n in range(90)
     ]
     bars, lanes = charts.bars_of(spans, NOW, NOW + timedelta(hours=2))
@@ -125,7 +125,8 @@ def test_very_many_bars_are_drawn_without_words_and_addresses() -> None:
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 300)), max_size=60))
 def test_bars_of_one_lane_never_overlap(spans: list[tuple[int, int]]) -> None:
     wanted = [
-        (NOW + timedelta(seconds=a), NOW + timedelta(seconds=a + b), "go", "", "/", False) for a, b in spans
+        charts.Span(NOW + timedelta(seconds=a), NOW + timedelta(seconds=a + b), "go", "", "/", planned=False)
+        for a, b in spans
     ]
     bars, lanes = charts.bars_of(wanted, NOW, NOW + timedelta(seconds=1300))
     for lane in range(lanes):

@@ -62,9 +62,7 @@ def _charted(found: Breakdown) -> dict[str, Any]:
     total = sum(value for _, value in by_day)
     said = f"credits on each of {len(by_day)} days: {total:,.2f} in all"
     return {
-        "chart": charts.amounts(
-            [(f"{day:%a} {day.day} {day:%b}", value) for day, value in by_day], said, "credits"
-        ),
+        "chart": charts.amounts(by_day, said, "credits"),
         "by_day_values": by_day,
         "used": [
             (kind, found.used[kind] / UNITS[kind].size, UNITS[kind].name, sum(found.costs[kind]) / CREDIT)

@@ -4,9 +4,10 @@ Positions along the width are percentages, so that a chart is as wide as its pla
 Every chart says in words what it shows, and what it shows is on the page as text as well, or one step away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -18,17 +19,30 @@ _DAYS_HEIGHT = 120
 _SHORTEST = 2  # pixels: what is small is seen all the same
 
 
+class Span(NamedTuple):
+    """A span of time to be drawn as a bar, in a tone, with words and an address."""
+
+    start: datetime
+    end: datetime
+    tone: str
+    title: str
+    href: str
+    planned: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar of a timeline, from ``start`` to ``end`` per cent of its width; ``lane`` counts from 0."""
+    """A span in its place, from ``start`` to ``end`` per cent of the width; ``lane`` counts from 0."""
 
     start: float
     end: float
     lane: int
-    tone: str
-    title: str
-    href: str
-    planned: bool = False
+    span: Span
+
+    @property
+    def kind(self) -> str:
+        """Its classes in the style sheet."""
+        return f"t-{self.span.tone} planned" if self.span.planned else f"t-{self.span.tone}"
 
 
 def _svg(height: int, label: str, parts: Sequence[str], kind: str, role: str = "img") -> Markup:
@@ -49,27 +63,23 @@ def spark_records(traces: Sequence[Trace]) -> Markup:
     """The records of an agent's newest runs, oldest first: a bar each, in the colour of its status."""
     values = [float(one.records) for one in traces]
     said = f"records of the last {words.counted(len(traces), 'run')}"
-    if values:
-        said += (
-            f": {words.number(min(values))} to {words.number(max(values))}, last {words.number(values[-1])}"
-        )
-    return _spark(traces, values, said)
+    return _spark(traces, values, said, words.number)
 
 
 def spark_seconds(traces: Sequence[Trace]) -> Markup:
     """How long an agent's newest runs took, oldest first."""
     values = [one.seconds or 0.0 for one in traces]
     said = f"duration of the last {words.counted(len(traces), 'run')}"
-    if values:
-        least, most, last = map(words.duration, (min(values), max(values), values[-1]))
-        said += f": {least} to {most}, last {last}"
-    return _spark(traces, values, said)
+    return _spark(traces, values, said, words.duration)
 
 
-def _spark(traces: Sequence[Trace], values: Sequence[float], label: str) -> Markup:
+def _spark(
+    traces: Sequence[Trace], values: Sequence[float], label: str, said: Callable[[float], str]
+) -> Markup:
     """Bars without words of their own, drawn as one shape for each tone: a page has hundreds of them."""
     if not traces:
         return Markup('<span class="soft">–</span>')
+    label += f": {said(min(values))} to {said(max(values))}, last {said(values[-1])}"
     most, slots = max(*values, 0.0, 1e-9), max(len(traces), 20)
     shapes: dict[str, list[str]] = {}
     for index, (one, value) in enumerate(zip(traces, values, strict=True)):
@@ -85,43 +95,40 @@ def _spark(traces: Sequence[Trace], values: Sequence[float], label: str) -> Mark
 
 def volume(days: Sequence[Day], what: str) -> Markup:
     """Runs or records by day: a column each, of runs with those that failed on top."""
-    runs = what == "runs"
-    most = max([one.runs if runs else one.records for one in days] + [1])
-    step = 100 / len(days)
-    parts = [f'<line x1="0" x2="100%" y1="{_DAYS_HEIGHT - 0.5}" y2="{_DAYS_HEIGHT - 0.5}" class="axis"/>']
-    for index, one in enumerate(days):
-        x, y = index * step + step * 0.12, float(_DAYS_HEIGHT)
-        title = (
-            f"{_day(one.day)}: {words.counted(one.runs, 'run')}, {one.bad} failed,"
-            f" {words.counted(one.records, 'record')}"
+    columns = [
+        (
+            (
+                f"{words.day(one.day)}: {words.counted(one.runs, 'run')}, {one.bad} failed,"
+                f" {words.counted(one.records, 'record')}"
+            ),
+            [(one.good, "good"), (one.other, "off"), (one.bad, "bad")]
+            if what == "runs"
+            else [(one.records, "go")],
         )
-        pieces = [(one.good, "good"), (one.other, "off"), (one.bad, "bad")] if runs else [(one.records, "go")]
+        for one in days
+    ]
+    total = sum(value for _, pieces in columns for value, _ in pieces)
+    return _columns(columns, f"{what} on each of the last {len(days)} days: {words.number(total)} in all")
+
+
+def amounts(values: Sequence[tuple[date, float]], label: str, unit: str) -> Markup:
+    """Amounts by day: a column each."""
+    columns = [(f"{words.day(day)}: {words.number(value)} {unit}", [(value, "go")]) for day, value in values]
+    return _columns(columns, label)
+
+
+def _columns(columns: Sequence[tuple[str, Sequence[tuple[float, str]]]], label: str) -> Markup:
+    """Columns with a title each, made of pieces: how much, and in which tone; the first stands below."""
+    most = max([sum(value for value, _ in pieces) for _, pieces in columns] + [1e-9])
+    step = 100 / max(len(columns), 1)
+    parts = [f'<line x1="0" x2="100%" y1="{_DAYS_HEIGHT - 0.5}" y2="{_DAYS_HEIGHT - 0.5}" class="axis"/>']
+    for index, (title, pieces) in enumerate(columns):
+        y = float(_DAYS_HEIGHT)
         for value, tone in pieces:
             if value:
                 height = max(_SHORTEST, value / most * (_DAYS_HEIGHT - 8))
                 y -= height
-                parts.append(_rect(x, step * 0.76, y, height, tone, title))
-    total = sum(one.runs if runs else one.records for one in days)
-    said = f"{what} on each of the last {len(days)} days: {words.number(total)} in all"
-    return _svg(_DAYS_HEIGHT, said, parts, "days")
-
-
-def _day(day: date) -> str:
-    return f"{day:%a} {day.day} {day:%b}"
-
-
-def amounts(values: Sequence[tuple[str, float]], label: str, unit: str) -> Markup:
-    """Amounts by day or month: a column each."""
-    most = max([value for _, value in values] + [1e-9])
-    step = 100 / max(len(values), 1)
-    parts = [f'<line x1="0" x2="100%" y1="{_DAYS_HEIGHT - 0.5}" y2="{_DAYS_HEIGHT - 0.5}" class="axis"/>']
-    for index, (name, value) in enumerate(values):
-        if value:
-            height = max(_SHORTEST, value / most * (_DAYS_HEIGHT - 8))
-            title = f"{name}: {words.number(value)} {unit}"
-            parts.append(
-                _rect(index * step + step * 0.12, step * 0.76, _DAYS_HEIGHT - height, height, "go", title)
-            )
+                parts.append(_rect(index * step + step * 0.12, step * 0.76, y, height, tone, title))
     return _svg(_DAYS_HEIGHT, label, parts, "days")
 
 
@@ -131,22 +138,17 @@ LANE = 16  # pixels
 _MOST_LANES = 12
 
 
-def bars_of(
-    wanted: Sequence[tuple[datetime, datetime, str, str, str, bool]], since: datetime, until: datetime
-) -> tuple[list[Bar], int]:
-    """Bars for spans of time (start, end, tone, title, address, planned), in as few lanes as do; and how many."""
+def bars_of(wanted: Sequence[Span], since: datetime, until: datetime) -> tuple[list[Bar], int]:
+    """Bars for spans of time, in as few lanes as do; and how many lanes."""
     whole = (until - since).total_seconds()
     ends: list[float] = []
     bars = []
-    for start, end, tone, title, href, planned in sorted(wanted, key=lambda one: one[0]):
-        first = max(0.0, (start - since).total_seconds() / whole * 100)
-        last = min(100.0, max((end - since).total_seconds() / whole * 100, first + 0.25))
+    for span in sorted(wanted, key=lambda one: one.start):
+        first = max(0.0, (span.start - since).total_seconds() / whole * 100)
+        last = min(100.0, max((span.end - since).total_seconds() / whole * 100, first + 0.25))
         lane = next((n for n, taken in enumerate(ends) if taken <= first), len(ends))
-        if lane == len(ends):
-            ends.append(last)
-        else:
-            ends[lane] = last
-        bars.append(Bar(first, last, lane, tone, title, href, planned))
+        ends[lane : lane + 1] = [last]
+        bars.append(Bar(first, last, lane, span))
     return bars, max(1, len(ends))
 
 
@@ -159,19 +161,15 @@ def timeline_row(
     """
     shown = min(lanes, _MOST_LANES)
     height = shown * LANE + 4
-    parts = []
-    if now is not None:
-        parts.append(f'<line x1="{now:.2f}%" x2="{now:.2f}%" y1="0" y2="{height}" class="now"/>')
-    parts.append(_shapes(bars, shown, height) if plain else "".join(_linked(bar, shown) for bar in bars))
-    return Markup(  # noqa: S704 - as above
-        f'<svg class="row" width="100%" height="{height}" role="group" aria-label="{escape(label)}">'
-        + "".join(parts)
-        + "</svg>"
-    )
+    drawn = [_shapes(bars, shown, height)] if plain else [_linked(bar, shown) for bar in bars]
+    return _svg(height, label, [*_line_at(now, height), *drawn], "row", "group")
 
 
-def _kind(bar: Bar) -> str:
-    return f"t-{bar.tone} planned" if bar.planned else f"t-{bar.tone}"
+def _line_at(now: float | None, height: int) -> list[str]:
+    """Where the present is, if it is in the chart."""
+    if now is None:
+        return []
+    return [f'<line x1="{now:.2f}%" x2="{now:.2f}%" y1="0" y2="{height}" class="now"/>']
 
 
 def _top(bar: Bar, shown: int) -> int:
@@ -182,8 +180,9 @@ def _linked(bar: Bar, shown: int) -> str:
     place = f'x="{bar.start:.2f}%" width="{bar.end - bar.start:.2f}%" y="{_top(bar, shown)}"'
     # Not in the order of the keys: there may be hundreds, and each is in the table as well.
     return (
-        f'<a href="{escape(bar.href)}" tabindex="-1"><rect {place} height="{LANE - 3}" rx="2" class="{_kind(bar)}">'
-        f"<title>{escape(bar.title)}</title></rect></a>"
+        f'<a href="{escape(bar.span.href)}" tabindex="-1">'
+        f'<rect {place} height="{LANE - 3}" rx="2" class="{bar.kind}">'
+        f"<title>{escape(bar.span.title)}</title></rect></a>"
     )
 
 
@@ -192,7 +191,7 @@ def _shapes(bars: Sequence[Bar], shown: int, height: int) -> str:
     for bar in bars:
         wide = max(2, round((bar.end - bar.start) * 20))
         piece = f"M{round(bar.start * 20)} {_top(bar, shown)}h{wide}v{LANE - 3}h-{wide}z"
-        shapes.setdefault(_kind(bar), []).append(piece)
+        shapes.setdefault(bar.kind, []).append(piece)
     drawn = "".join(f'<path class="{kind}" d="{"".join(parts)}"/>' for kind, parts in shapes.items())
     frame = f'viewBox="0 0 2000 {height}" preserveAspectRatio="none" width="100%" height="{height}"'
     return f"<svg {frame}>{drawn}</svg>"
@@ -213,8 +212,7 @@ def load(points: Sequence[int], places: int, now: float | None) -> Markup:
     if places:
         y = height - places / most * (height - 6)
         parts.append(f'<line x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}" class="places"/>')
-    if now is not None:
-        parts.append(f'<line x1="{now:.2f}%" x2="{now:.2f}%" y1="0" y2="{height}" class="now"/>')
+    parts += _line_at(now, height)
     said = f"runs at once: at most {max(points, default=0)}; {words.counted(places, 'place')} on live servers"
     return _svg(height, said, parts, "load")
 

@@ -79,9 +79,14 @@ def zones() -> list[str]:
 def day_of(text: str, timezone: str) -> datetime | None:
     """The instant at which a day such as 2026-03-01 begins in a zone; None for anything else."""
     try:
-        return datetime.combine(date.fromisoformat(text), time(), zone(timezone)).astimezone(UTC)
+        return midnight(date.fromisoformat(text), timezone)
     except ValueError:
         return None
+
+
+def midnight(day: date, timezone: str) -> datetime:
+    """The instant at which a day begins in a zone."""
+    return datetime.combine(day, time(), zone(timezone)).astimezone(UTC)
 
 
 def for_field(value: datetime | None, timezone: str) -> str:

@@ -1,19 +1,18 @@
 """Pages of time: what is due in each hour of a week, and a timeline of what went and what is planned."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from lamplighter.http.pages import charts, words
-from lamplighter.http.pages.charts import Bar
+from lamplighter.http.pages import charts, forms, words
+from lamplighter.http.pages.charts import Bar, Span
 from lamplighter.http.pages.view import View, Viewing
 from lamplighter.planner import iso, local
 from lamplighter.service.overview import HOUR, Planned, Timeline, Trace
-from lamplighter.triggers import zone
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,7 +24,12 @@ _MOST_LINKED = 300  # bars with words and an address of their own: a page is to 
 _UNKNOWN = 60.0  # seconds that a run is drawn with whose agent never ran
 _LISTED = 100
 
-Span = tuple[datetime, datetime, str, str, str, bool]
+
+class Row(NamedTuple):
+    """A row of the timeline: of an agent, or of a server group."""
+
+    name: str
+    href: str
 
 
 @router.get("/calendar")
@@ -33,8 +37,8 @@ def show_calendar(view: Viewing) -> Response:
     """A week by hours: what is due in those to come, and what ran in those that are over."""
     now = view.use.clock.now()
     today = local(now, view.zone).date()
-    monday = _monday(view.request.query_params.get("week", ""), today)
-    begin, end = _midnight(monday, view.zone), _midnight(monday + timedelta(days=_DAYS), view.zone)
+    monday = _monday(view.asked("week"), today)
+    begin, end = (forms.midnight(monday + timedelta(days=n), view.zone) for n in (0, _DAYS))
     hours = round((end - begin) / HOUR)
     due = view.use.overview.due_by_hour(view.actor, begin, hours)
     ran = view.use.overview.ran_by_hour(view.actor, begin, hours)
@@ -79,37 +83,35 @@ def _monday(asked: str, today: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _midnight(day: date, timezone: str) -> datetime:
-    return datetime.combine(day, time(), zone(timezone)).astimezone(UTC)
-
-
 # --- the timeline ---
 
 
 @router.get("/timeline")
 def show_timeline(view: Viewing) -> Response:
     """Bars of runs, past and planned, a row for each agent or server group; and how many go at once."""
-    now, asked = view.use.clock.now(), view.request.query_params
-    hours = next((one for one in _SPANS if asked.get("hours") == str(one)), 24)
+    now, hours = view.use.clock.now(), view.number("hours")
+    if hours not in _SPANS:
+        hours = 24
     span = timedelta(hours=hours)
-    since = _moment(asked.get("from", "")) or _even(now - span * 0.7, hours)
-    until, by = since + span, "group" if asked.get("by") == "group" else "agent"
+    since = _moment(view.asked("from")) or _even(now - span * 0.7, hours)
+    until, by = since + span, "group" if view.asked("by") == "group" else "agent"
     found = view.use.overview.timeline(view.actor, since, until)
-    rows = _rows(found, since, until, now, by)
+    spans = _spans(found, now, by)
+    rows = _rows(spans, since, until)
     where = (now - since) / span * 100
     ticks = [since + span * number / 8 for number in range(8)]
     place = _SPANS.index(hours)
     return view.page(
         "timeline.html",
         rows=rows[:_MOST_ROWS],
-        is_plain=sum(len(bars) for _, _, bars, _ in rows[:_MOST_ROWS]) > _MOST_LINKED,
+        is_plain=sum(len(bars) for _, bars, _ in rows[:_MOST_ROWS]) > _MOST_LINKED,
         more_rows=max(0, len(rows) - _MOST_ROWS),
         found=found,
-        load=_load(found, since, until, now),
+        load=_load([span for row in spans.values() for span in row], since, until),
         now_at=where if 0 <= where <= 100 else None,
         ticks=[_tick(one, view, hours) for one in ticks],
+        first_day=words.day(local(since, view.zone), year=True),
         since=since,
-        until=until,
         hours=hours,
         by=by,
         steps={
@@ -119,7 +121,7 @@ def show_timeline(view: Viewing) -> Response:
             "out": _zoomed(view, since, span, place + 1),
             "now": view.at(**{"from": None}),
         },
-        listed=[*found.past[::-1][:_LISTED]],
+        listed=found.past[::-1][:_LISTED],
         planned=found.planned[:_LISTED],
     )
 
@@ -152,37 +154,39 @@ def _moment(text: str) -> datetime | None:
 
 def _tick(moment: datetime, view: View, hours: int) -> str:
     there = local(moment, view.zone)
-    return f"{there:%a} {there.day} {there:%b}" if hours > 48 else f"{there:%H:%M}"
+    return words.day(there) if hours > 48 else f"{there:%H:%M}"
 
 
 def _rows(
-    found: Timeline, since: datetime, until: datetime, now: datetime, by: str
-) -> list[tuple[str, str, list[Bar], int]]:
-    """Name, address, bars and lanes of each row, by name."""
-    spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    spans: Mapping[Row, Sequence[Span]], since: datetime, until: datetime
+) -> list[tuple[Row, list[Bar], int]]:
+    """Name and address, bars and lanes of each row, by name."""
+    ordered = sorted(spans.items(), key=lambda one: one[0].name.lower())
+    return [(row, *charts.bars_of(wanted, since, until)) for row, wanted in ordered]
+
+
+def _spans(found: Timeline, now: datetime, by: str) -> dict[Row, list[Span]]:
+    """What is to be drawn in each row."""
+    spans: dict[Row, list[Span]] = defaultdict(list)
     for run in found.past:
         spans[_row_of(run, found, by)].append(_past(run, now))
     for plan in found.planned:
         spans[_row_of(plan, found, by)].append(_planned(plan))
-    rows = []
-    for (name, href), wanted in sorted(spans.items(), key=lambda row: row[0][0].lower()):
-        bars, lanes = charts.bars_of(wanted, since, until)
-        rows.append((name, href, bars, lanes))
-    return rows
+    return spans
 
 
-def _row_of(one: Trace | Planned, found: Timeline, by: str) -> tuple[str, str]:
+def _row_of(one: Trace | Planned, found: Timeline, by: str) -> Row:
     if by == "agent":
-        return one.agent_name, f"/agents/{one.agent_id}"
+        return Row(one.agent_name, f"/agents/{one.agent_id}")
     if one.group_id is None:
-        return "any server", "/servers"
-    return found.groups.get(one.group_id, f"group {one.group_id}"), "/servers"
+        return Row("any server", "/servers")
+    return Row(found.groups.get(one.group_id, f"group {one.group_id}"), "/servers")
 
 
 def _past(one: Trace, now: datetime) -> Span:
     start, end = one.start or now, one.end or now
     said = f"run {one.run_id} of {one.agent_name}: {words.status_name(one.status)}, {words.duration(end - start)}"
-    return start, end, words.tone(one.status), said, f"/runs/{one.run_id}", False
+    return Span(start, end, words.tone(one.status), said, f"/runs/{one.run_id}", planned=False)
 
 
 def _planned(one: Planned) -> Span:
@@ -192,15 +196,14 @@ def _planned(one: Planned) -> Span:
     )
     said = f"{one.schedule_name} of {one.agent_name}, planned: {usual}"
     href = f"/agents/{one.agent_id}/schedules/{one.schedule_id}"
-    return one.start, one.start + timedelta(seconds=took), "go", said, href, True
+    return Span(one.start, one.start + timedelta(seconds=took), "go", said, href, planned=True)
 
 
-def _load(found: Timeline, since: datetime, until: datetime, now: datetime) -> Sequence[int]:
+def _load(spans: Sequence[Span], since: datetime, until: datetime) -> Sequence[int]:
     """The most runs that go at once in each of many equal parts of the window."""
     step = (until - since) / _POINTS
-    spans = [_past(one, now)[:2] for one in found.past] + [_planned(one)[:2] for one in found.planned]
     # Who ends when another begins does not overlap it.
-    changes = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
+    changes = sorted([(one.start, 1) for one in spans] + [(one.end, -1) for one in spans])
     points, going, place = [0] * _POINTS, 0, 0
     for moment, change in changes:
         part = int((moment - since) / step) if moment > since else 0

@@ -1,7 +1,7 @@
 """How pages say numbers, times and statuses. Everything here is pure."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from markupsafe import Markup
@@ -93,15 +93,13 @@ def when(moment: datetime | None, timezone: str, now: datetime, *, precise: bool
     there, today = local(moment, timezone), local(now, timezone)
     text = f"{there:%H:%M:%S}" if precise else f"{there:%H:%M}"
     if there.date() != today.date():
-        year = f" {there:%Y}" if there.year != today.year else ""
-        text = f"{there:%a} {there.day} {there:%b}{year}, {text}"
+        text = f"{day(there, year=there.year != today.year)}, {text}"
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso(moment), text)
 
 
-def day(moment: datetime, timezone: str) -> str:
-    """A day by the wall clock of a zone, such as Fri 27 Nov 2026."""
-    there = local(moment, timezone)
-    return f"{there:%a} {there.day} {there:%b} {there:%Y}"
+def day(value: date, *, year: bool = False) -> str:
+    """A day such as Fri 27 Nov, or Fri 27 Nov 2026."""
+    return f"{value:%a} {value.day} {value:%b}{f' {value:%Y}' if year else ''}"
 
 
 def pretty_json(value: Any) -> str:
