@@ -33,7 +33,7 @@ pictures: $(VENV)/.dev-ready  ## a picture of every page of the Control Center, 
 	PYTHONPATH=tests $(BIN)/python tests/pages/take_pictures.py
 
 bench: $(VENV)/.dev-ready  ## the benchmarks; they print ratios and assert nothing
-	$(BIN)/python benchmarks/fire_times.py
+	$(BIN)/python benchmarks/against_others.py --only fire-times --to build/against-others
 	$(BIN)/python benchmarks/burst.py
 	$(BIN)/python benchmarks/upcoming.py
 	$(BIN)/python benchmarks/fleet.py

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from foreign_client import ForeignClient
 from lamplighter.store.database import Database
@@ -11,6 +12,10 @@ from lamplighter.store.migrations import migrate
 from real_postgresql import Databases, postgresql_server
 from running_server import RunningServer
 from virtual_clock import VirtualClock
+
+# Machines differ in speed, and no test may depend on it: not the time of an example, nor the time of making one.
+settings.register_profile("lamplighter", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lamplighter")
 
 
 @pytest.fixture

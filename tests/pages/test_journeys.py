@@ -63,11 +63,12 @@ def test_from_the_first_start_to_the_first_scheduled_run(
         page.get_by_label("Every so often").check()
         expect(page.get_by_label("Times", exact=True)).to_be_hidden()
         expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin")
+        page.get_by_label("Unit").select_option("minutes")
         first = datetime.now(ZoneInfo("Europe/Berlin")) + timedelta(seconds=8)
         page.get_by_label("First time").fill(first.strftime("%Y-%m-%dT%H:%M:%S"))
         expect(page.locator(".fires li").first).to_contain_text(first.strftime("%H:%M:%S"))
         page.get_by_role("button", name="Create").click()
-        expect(page.get_by_role("status")).to_contain_text("soon is saved: Every hour from")
+        expect(page.get_by_role("status")).to_contain_text("soon is saved: Every minute from")
 
         eventually(lambda: len(fresh.http.get("/agent/1/runs").json()) > 1)
         page.get_by_role("link", name="Why").click()

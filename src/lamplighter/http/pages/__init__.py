@@ -1,17 +1,18 @@
 """The Control Center: pages for people, over the same use cases as the API."""
 
 from lamplighter.http.pages import (
-    accounts,
     agents,
+    audit,
     entrance,
     home,
-    house,
     notifications,
     people,
     resources,
     runs,
     schedules,
+    settings,
     times,
+    usage,
 )
 
 PAGES = (
@@ -24,6 +25,7 @@ PAGES = (
     resources.router,
     people.router,
     notifications.router,
-    accounts.router,
-    house.router,
+    usage.router,
+    audit.router,
+    settings.router,
 )

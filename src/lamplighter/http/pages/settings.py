@@ -1,4 +1,4 @@
-"""Pages of the installation itself: who changed what, how long things are kept, and how the server is."""
+"""The page of how long things are kept, and how the server is."""
 
 from typing import Any
 
@@ -9,56 +9,17 @@ import lamplighter
 from lamplighter.errors import LamplighterError
 from lamplighter.http.pages import forms
 from lamplighter.http.pages.view import REFUSALS, Sent, View, Viewing
-from lamplighter.model import AuditFilter, Role
+from lamplighter.model import Role
 from lamplighter.service.retention import RetentionRequest
 from lamplighter.triggers import TZDATA_VERSION
 
 router = APIRouter(include_in_schema=False)
 
-_PER_PAGE = 50
-_KINDS = (
-    "agent",
-    "apiKey",
-    "credits",
-    "member",
-    "notification",
-    "proxyPool",
-    "rates",
-    "run",
-    "schedule",
-    "secret",
-    "server",
-    "serverGroup",
-    "space",
-    "user",
-    "webhook",
-)
 _LIMITS = (
     ("runs", "Runs", "The row of a run, with everything that belongs to it."),
     ("logs", "Logs", "What runs said, and what explains failures."),
     ("files", "Files", "Exports and other files that runs made."),
 )
-
-
-@router.get("/audit")
-def show_audit_log(view: Viewing) -> Response:
-    """Who changed what, newest first."""
-    part = view.part(_PER_PAGE)
-    kind, user, until = view.asked("kind"), view.number("user"), view.asked("until")
-    wanted = AuditFilter(
-        kind=kind if kind in _KINDS else None, user_id=user, until=forms.day_of(until, view.zone)
-    )
-    entries, total = view.use.audit_log.entries(view.actor, wanted, skip=part.skip, limit=part.size)
-    return view.page(
-        "audit.html",
-        entries=entries,
-        **part.of(total),
-        kinds=_KINDS,
-        kind=kind,
-        user=user,
-        users=view.use.users.every(view.actor),
-        until=until,
-    )
 
 
 @router.get("/settings")
