@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from test_process_support import AGENTS, Attempt, ending, until
+from test_process_support import AGENTS, SERVERS, Attempt, ending, until
 
 from lamplighter.errors import InvalidInput, Unavailable
 from lamplighter.runner.process import ProcessExit, RunProcess, adopt, start
@@ -120,7 +120,7 @@ def test_the_program_is_looked_for_in_the_path_of_the_agent(attempt: Attempt) ->
 def test_the_environment_is_exactly_the_one_given(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "of the server")
     env = {"A": "1", "EMPTY": "", "PYTHONPATH": "/nope", "LINES": "a\nb=c", "NOT_UTF8": "\udcff", "UTF8": "ü"}
-    ending(start(attempt.dir, attempt.work, ["/bin/cat", "/proc/self/environ"], env))
+    ending(start(SERVERS, attempt.dir, attempt.work, ["/bin/cat", "/proc/self/environ"], env))
     seen = (attempt.dir / "log.txt").read_bytes().rstrip(b"\0").split(b"\0")
     assert sorted(seen) == sorted(os.fsencode(f"{name}={value}") for name, value in env.items())
 
@@ -189,7 +189,7 @@ def test_an_end_that_cannot_be_written_at_once_is_written_later(attempt: Attempt
     obstacle.mkdir()
     process = attempt.shell("touch ready; exit 4")
     attempt.until_ready()
-    until(lambda: attempt.survivors() == [process.pid], "only the keeper was left")
+    until(lambda: attempt.survivors() == [], "only the keeper was left")
     obstacle.rmdir()
     assert ending(process).exit_code == 4
 
@@ -212,5 +212,10 @@ def test_without_a_free_file_descriptor_nothing_runs_on(
         with pytest.raises(Unavailable):
             attempt.start("/bin/sleep", "60")
         assert attempt.survivors() == []
+    process = attempt.shell("touch ready; sleep 60")
+    attempt.until_ready()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pidfd_open", none_left)
         with pytest.raises(Unavailable):
             adopt(attempt.dir)
+    process.kill()

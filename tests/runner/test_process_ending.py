@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_process_support import AGENTS, PATIENCE, Attempt, ending, until
 
-from lamplighter.runner import process as module
+from lamplighter.runner import fork_server
 from lamplighter.runner.process import DeadMansSwitch
 
 FAMILY = AGENTS / "agent_family.py"
@@ -91,7 +91,7 @@ def test_an_agent_that_ignores_sigterm_is_ended_by_kill(attempt: Attempt) -> Non
 def test_kill_ends_the_whole_family(attempt: Attempt, wishes: list[str]) -> None:
     process = attempt.start(sys.executable, FAMILY, *wishes)
     attempt.until_ready()
-    assert len(attempt.survivors()) == 5
+    assert len(attempt.survivors()) == 4
     process.kill()
     assert ending(process).signal == signal.SIGKILL
     assert attempt.survivors() == []
@@ -117,13 +117,14 @@ def test_no_family_survives_an_agent_that_has_ended(attempt: Attempt, wishes: li
 def test_a_helper_that_ends_by_itself_is_no_leftover(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = module.KEEPER.read_text()
+    text = fork_server.SHIM.read_text()
     for short, long in {"BY_THEMSELVES = 0.2": "BY_THEMSELVES = 60", "ASKED = 2.2": "ASKED = 90"}.items():
         assert short in text
         text = text.replace(short, long)
     patient = attempt.dir / "patient.py"
     patient.write_text(text)
-    monkeypatch.setattr(module, "KEEPER", patient)
+    monkeypatch.setattr(fork_server, "SHIM", patient)
+    attempt.servers = fork_server.ForkServers()
     assert ending(attempt.shell("mkfifo f; cat f & exec 3>f; exit 0")).leftovers == 0
 
 

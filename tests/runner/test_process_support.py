@@ -6,10 +6,12 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from lamplighter.runner.fork_server import ForkServers
 from lamplighter.runner.process import DeadMansSwitch, ProcessExit, RunProcess, start
 
 AGENTS = Path(__file__).with_name("agents")
 PATIENCE = 30.0
+SERVERS = ForkServers()
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -28,13 +30,16 @@ class Attempt:
         self.work = folder / "work"
         self.dir.mkdir(parents=True)
         self.work.mkdir()
+        self.servers = SERVERS
         self.mark = f"MARK={uuid.uuid4()}"
         self.env = {"PATH": os.environ["PATH"], "MARK": self.mark.removeprefix("MARK=")}
 
     def start(
         self, *argv: str | Path, memory_mb: int | None = None, switch: DeadMansSwitch | None = None
     ) -> RunProcess:
-        return start(self.dir, self.work, [str(word) for word in argv], self.env, memory_mb, switch)
+        return start(
+            self.servers, self.dir, self.work, [str(word) for word in argv], self.env, memory_mb, switch
+        )
 
     def shell(self, script: str, switch: DeadMansSwitch | None = None) -> RunProcess:
         return self.start("/bin/sh", "-c", script, switch=switch)

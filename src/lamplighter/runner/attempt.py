@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -14,6 +14,7 @@ from lamplighter.files import Files
 from lamplighter.manifest import Manifest
 from lamplighter.model import Claim, Run
 from lamplighter.runner.environments import Environments
+from lamplighter.runner.fork_server import ForkServers
 from lamplighter.runner.process import DeadMansSwitch
 
 log = structlog.get_logger()
@@ -29,6 +30,7 @@ class Workshop:
     stop_grace: timedelta
     environments: Environments
     switch: DeadMansSwitch | None = None
+    fork_servers: ForkServers = field(default_factory=ForkServers)
 
 
 class Attempt:

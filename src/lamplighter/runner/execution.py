@@ -69,12 +69,14 @@ class Execution:
             run = self._attempt.run
             self._attempt.say(f"run {run.id}, attempt {run.attempt}, version {run.agent_version}: starts")
             self._process = process.start(
+                self._shop.fork_servers,
                 self._folder.path,
                 self._folder.work,
                 command.argv,
                 command.environment,
                 memory_mb=self._attempt.manifest.limits.memory_mb,
                 switch=self._shop.switch,
+                preload=command.preload,
             )
             self._follow(self._process)
 

@@ -15,6 +15,7 @@ from lamplighter.manifest import inputs
 from lamplighter.model import LogMode
 from lamplighter.runner import proxies
 from lamplighter.runner.attempt import Attempt
+from lamplighter.runner.fork_server import Preload
 
 SCRAPY_CHILD = Path(__file__).with_name("scrapy_child.py")
 # What an agent gets of the server's own environment: what programs need to run at all, and nothing else.
@@ -29,10 +30,11 @@ class CannotPrepare(LamplighterError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is to be started: the arguments and the whole environment."""
+    """What is to be started: the arguments, the whole environment, and what may be imported already by then."""
 
     argv: list[str]
     environment: dict[str, str]
+    preload: Preload | None = None
 
 
 def prepare(attempt: Attempt, is_wanted: Callable[[], bool]) -> Command:
@@ -58,7 +60,8 @@ def prepare(attempt: Attempt, is_wanted: Callable[[], bool]) -> Command:
     section = attempt.manifest.agent
     if section.spider is not None:
         environment["LAMPLIGHTER_SPIDER"] = section.spider
-        return Command([str(python), str(SCRAPY_CHILD)], environment)
+        argv = [str(python), str(SCRAPY_CHILD)]
+        return Command(argv, environment, Preload(tuple(argv), _common_environment(python)))
     return Command(list(section.run or ()), environment)
 
 
@@ -115,10 +118,7 @@ def _python(attempt: Attempt, is_wanted: Callable[[], bool]) -> Path:
 def _environment(attempt: Attempt, python: Path) -> dict[str, str]:
     run, folder, shop = attempt.run, attempt.folder, attempt.shop
     due = run.scheduled_time
-    own = {
-        "PATH": f"{python.parent}:{os.environ.get('PATH', os.defpath)}",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONIOENCODING": "utf-8",
+    own = _common_environment(python) | {
         "LAMPLIGHTER_INPUT": str(folder.input),
         "LAMPLIGHTER_RECORDS": str(folder.records),
         "LAMPLIGHTER_REPORT": str(folder.report),
@@ -137,8 +137,17 @@ def _environment(attempt: Attempt, python: Path) -> dict[str, str]:
         folder.snapshots.mkdir()
         own["LAMPLIGHTER_SNAPSHOTS"] = str(folder.snapshots)
     plan = shop.control.proxies(attempt.claim)
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     if plan is None:
-        return passed_on | own
+        return own
     attempt.say(plan.describe())
-    return passed_on | own | proxies.write(plan, folder)
+    return own | proxies.write(plan, folder)
+
+
+def _common_environment(python: Path) -> dict[str, str]:
+    """What is the same for every run with this Python."""
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return passed_on | {
+        "PATH": f"{python.parent}:{os.environ.get('PATH', os.defpath)}",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }

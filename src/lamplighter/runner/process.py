@@ -14,24 +14,24 @@ import math
 import os
 import select
 import signal
-import subprocess
-import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lamplighter.errors import InvalidInput, Unavailable
-
-KEEPER = Path(__file__).with_name("shim.py")
+from lamplighter.runner.fork_server import Conversation, ForkServers, Preload
 
 KILL_PATIENCE = 5.0  # seconds for a keeper to kill its run before the server does it over its head
 SWEEP_PATIENCE = 5.0  # seconds for killed processes to be gone; only one stuck in the kernel takes longer
+
+_LONGEST_ARGUMENT = 32 * os.sysconf("SC_PAGE_SIZE")  # MAX_ARG_STRLEN of the kernel
+_POINTER = 8  # bytes that the kernel counts for each argument besides its text
 
 _NO_SUCH_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)  # EINVAL, ENOENT: the number is a thread's now
 
@@ -198,43 +198,53 @@ def _nanoseconds(spell: timedelta) -> int:
 
 
 def start(
+    servers: ForkServers,
     attempt_dir: Path,
     work_dir: Path,
     argv: Sequence[str],
     env: Mapping[str, str],
     memory_mb: int | None = None,
     switch: "DeadMansSwitch | None" = None,
+    preload: Preload | None = None,
 ) -> RunProcess:
     """Start ``argv`` in ``work_dir`` with exactly the environment ``env``; ``attempt_dir`` is new and empty.
 
     Returns as soon as its keeper runs; that a program cannot be executed is told by ``exit``. InvalidInput if
     arguments or environment are too long or of an impossible form, Unavailable if the machine has no process,
     memory or file left for it: nothing was started then. With a ``switch`` the run ends when its time has passed.
+    ``preload`` says what may be imported already when the program begins.
     """
+    _check_command(argv, env)
+    attempt_dir = attempt_dir.resolve()
+    wanted = {
+        "attempt": str(attempt_dir),
+        "work": str(work_dir.resolve()),
+        "argv": list(argv),
+        "environment": dict(env),
+        "memoryMb": memory_mb,
+        "alive": None if switch is None else str(switch.path),
+    }
+    try:
+        log = os.open(attempt_dir / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        try:
+            conversation = servers.fork(wanted, log, preload)
+        finally:
+            os.close(log)
+        return _begin(attempt_dir, conversation)
+    except OSError as error:
+        raise Unavailable(f"The process could not be started: {error}") from error
+
+
+def _check_command(argv: Sequence[str], env: Mapping[str, str]) -> None:
+    """InvalidInput for what no kernel could execute: it is seen here, where it can still be said of the agent."""
     if not argv:
         raise InvalidInput.of("run", "The command is empty")
-    attempt_dir = attempt_dir.resolve()
-    options = [] if memory_mb is None else ["--memory-mb", str(memory_mb)]
-    options += [] if switch is None else ["--alive", str(switch.path)]
-    command = [
-        sys.executable,
-        "-I",
-        "-S",
-        "-X",
-        "utf8",
-        str(KEEPER),
-        str(attempt_dir),
-        str(work_dir.resolve()),
-    ]
-    try:
-        pid = _spawn([*command, *options, "--", *argv], env, attempt_dir / "log.txt")
-        return _child(attempt_dir, pid)
-    except ValueError as error:
-        raise InvalidInput.of("run", f"The command cannot be run: {error}") from error
-    except OSError as error:
-        if error.errno == errno.E2BIG:
-            raise InvalidInput.of("run", "The arguments or the environment are too long") from error
-        raise Unavailable(f"The process could not be started: {error}") from error
+    entries = [os.fsencode(text) for text in (*argv, *(f"{name}={value}" for name, value in env.items()))]
+    if any(b"\0" in entry for entry in entries) or any("=" in name or not name for name in env):
+        raise InvalidInput.of("run", "The command cannot be run: there is a null character in it")
+    taken = sum(len(entry) + 1 + _POINTER for entry in entries)
+    if taken > os.sysconf("SC_ARG_MAX") or max(map(len, entries)) >= _LONGEST_ARGUMENT:
+        raise InvalidInput.of("run", "The arguments or the environment are too long")
 
 
 def adopt(attempt_dir: Path) -> RunProcess | None:
@@ -260,45 +270,16 @@ def adopt(attempt_dir: Path) -> RunProcess | None:
 # -- starting and finding ------------------------------------------------------------------------------------
 
 
-def _spawn(command: list[str], env: Mapping[str, str], log: Path) -> int:
-    """Start the keeper and return its pid."""
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+def _begin(attempt_dir: Path, conversation: Conversation) -> RunProcess:
+    """The process of a keeper that waits, which begins now; OSError if it cannot be held or is gone."""
     try:
-        with _signals_blocked():
-            process = subprocess.Popen(  # noqa: S603 - running what the agent says is the purpose
-                command,
-                env=env,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-    finally:
-        os.close(output)
-    process.returncode = 0  # it is reaped through its pidfd; Popen is to forget it and not to warn
-    return process.pid
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """A child of this thread starts with all signals blocked: it misses none before it can listen."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _child(attempt_dir: Path, pid: int) -> RunProcess:
-    """The process just started. If no file descriptor is left to hold it by, ends it and raises OSError."""
-    try:
-        start_ticks = _start_ticks(pid)
-        return RunProcess(attempt_dir, pid, os.pidfd_open(pid), start_ticks)
+        pidfd = os.pidfd_open(conversation.pid)
     except OSError:
-        os.kill(pid, signal.SIGUSR1)
-        os.waitpid(pid, 0)
+        conversation.close()
         raise
+    process = RunProcess(attempt_dir, conversation.pid, pidfd, _start_ticks(conversation.pid))
+    conversation.begin()
+    return process
 
 
 def _open_process(pid: int, start_ticks: int) -> int | None:

@@ -59,6 +59,10 @@ def load() -> types.ModuleType:
     return importlib.import_module(f"{ROOT}.runner.scrapy_side.crawling")
 
 
+if __name__ == "__preload__" and no_scrapy() is None:
+    # Whoever forks this process has the imports of every crawl done. A reactor must be the run's own.
+    load().preload()
+
 if __name__ == "__main__":
     problem = no_scrapy()
     sys.exit(refuse(problem) if problem else load().main())

@@ -1,38 +1,50 @@
 """The keeper of one attempt of a run: starts the agent, passes signals on, ends what is left, notes the end.
 
-A program of its own, never imported by the server, so that a run outlives the server that started it::
+A program of its own, never imported by the server, so that a run outlives the server that started it. Starting an
+interpreter for every keeper would cost more than all that a keeper does: the program is started once, waits, and
+forks a keeper for each message that comes (a fork server)::
 
-    python -I -S shim.py ATTEMPT_DIR WORK_DIR [--memory-mb N] [--alive FILE] -- PROGRAM [ARGUMENT...]
+    python shim.py [SCRIPT] FD
 
-It finds its environment to be the agent's, standard output and error to be the log of the run, and leaves in
-ATTEMPT_DIR, each complete from the moment it can be seen:
+FD is a socket on which each message brings two files: the log of the run and a conversation. There the keeper
+hears a line of JSON (``Wanted``), answers with its pid, and begins when it hears another line; when the other side
+is gone by then, it begins nothing. The fork server ends when its socket is closed, and its keepers go on.
+
+With SCRIPT, a Python program, the fork server has run that with ``__name__`` being ``__preload__``: it imports
+there what every agent that is ``python SCRIPT`` needs, and such an agent is forked with it, instead of importing it
+anew.
+
+A keeper leaves in the attempt's folder, each complete from the moment it can be seen:
 
 ``process.json``  this keeper: pid, startTicks, bootId. Whoever publishes the file first owns the attempt: if
-                  it is there already (another server's fence), nothing is started and the exit status is 75.
+                  it is there already (another server's fence), nothing is started.
 ``agent.json``    the agent, likewise: its pid is also the id of its process group and of its session.
 ``exit.json``     how the agent ended; written when no process of it is left, or when it could not be started.
 
 SIGTERM asks the agent's process group to stop: once, because Scrapy takes a second SIGTERM for "drop
-everything". SIGUSR1 kills all there is at once. Every other signal is blocked. A starter that starts this
-program with all signals blocked loses none: they stay pending until they are waited for.
+everything". SIGUSR1 kills all there is at once. Every other signal is blocked, from the first moment on.
 
-FILE says until when the server may be silent, in nanoseconds since the machine was started; it writes that anew
-again and again. When the time has passed, another server may take the run over: it is killed, and ``exit.json``
-says "abandoned".
+The file ``alive`` says until when the server may be silent, in nanoseconds since the machine was started; it writes
+that anew again and again. When the time has passed, another server may take the run over: it is killed, and
+``exit.json`` says "abandoned".
 
-Only the standard library, and little of it: there is one keeper per running agent. ``json`` would add a fifth
-to the time to start and ``pathlib`` a third: paths are strings and the few flat objects are written by hand.
+Only the standard library, of any Python that an agent may be run with.
 """
 
 import ctypes
 import errno
+import gc
+import json
 import os
 import resource
+import runpy
 import signal
+import socket
 import sys
 import time
-
-TAKEN = os.EX_TEMPFAIL  # 75
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
 
 HEARD = (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1)
 
@@ -44,7 +56,30 @@ GIVE_UP = 30.0  # only what cannot be killed is still there: another user's, or 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
-Fields = dict[str, str | int | float | None]
+PRELOADED_FOR = 300.0  # seconds without a run, after which what was imported is not worth its memory
+
+Fields = dict[str, Any]
+
+
+class Wanted:
+    """What a keeper is to start, and where."""
+
+    def __init__(self, line: bytes) -> None:
+        fields = json.loads(line)
+        self.attempt_dir: str = fields["attempt"]
+        self.work_dir: str = fields["work"]
+        self.argv: list[str] = fields["argv"]
+        self.environment: dict[str, str] = fields["environment"]
+        self.memory_mb: int | None = fields["memoryMb"]
+        self.alive: str | None = fields["alive"]
+
+
+class GoOnAsAgent(BaseException):
+    """This process is the agent now, and its program is preloaded: it leaves all that the fork server was doing."""
+
+    def __init__(self, argv: list[str]) -> None:
+        super().__init__()
+        self.argv = argv
 
 
 class StartError(Exception):
@@ -56,34 +91,22 @@ class StartError(Exception):
 
 def read(path: str) -> bytes:
     """The whole of a small file. OSError if it cannot be read."""
-    with open(path, "rb") as file:  # noqa: PTH123 - without pathlib, see above
-        return file.read()
+    return Path(path).read_bytes()
 
 
 def write(path: str, fields: Fields, *, durable: bool = False) -> None:
     """Write ``fields`` as a JSON object. OSError if there is no room, or no right to."""
-    text = "{" + ", ".join(f'"{name}": {literal(value)}' for name, value in fields.items()) + "}\n"
-    with open(path, "wb") as file:  # noqa: PTH123 - see above
-        file.write(text.encode("utf-8", "backslashreplace"))
+    with Path(path).open("wb") as file:
+        file.write(json.dumps(fields).encode() + b"\n")
         if durable:
             file.flush()
             os.fsync(file.fileno())
 
 
-def literal(value: str | float | None) -> str:
-    """``value`` as JSON."""
-    if value is None:
-        return "null"
-    if not isinstance(value, str):
-        return repr(value)
-    escapes = {code: f"\\u{code:04x}" for code in (*range(32), ord('"'), ord("\\"))}
-    return f'"{value.translate(escapes)}"'
-
-
 def replace(path: str, fields: Fields, *, durable: bool = False) -> None:
     """Write ``fields`` to ``path``: whoever looks sees no file or all of it, never a part."""
     write(path + ".new", fields, durable=durable)
-    os.replace(path + ".new", path)  # noqa: PTH105 - see above
+    Path(path + ".new").replace(path)
 
 
 def claim(attempt_dir: str, fields: Fields) -> bool:
@@ -95,7 +118,7 @@ def claim(attempt_dir: str, fields: Fields) -> bool:
     except FileExistsError:
         return False
     finally:
-        os.unlink(temporary)  # noqa: PTH108 - see above
+        Path(temporary).unlink()
     return True
 
 
@@ -131,7 +154,7 @@ def this_process() -> Fields:
 def descendants() -> list[int]:
     """All live processes under this one. A subreaper inherits the daemonised ones: none is missed."""
     children: dict[int, list[int]] = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - see above
+    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - names only
         try:
             state, parent = read(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 2)[:2]
         except OSError:  # it ended meanwhile
@@ -166,7 +189,7 @@ def prctl(option: int, value: int) -> None:
 # -- the agent's side of the fork ----------------------------------------------------------------------------
 
 
-def start(attempt_dir: str, work_dir: str, memory_mb: int | None, argv: list[str]) -> int:
+def start(wanted: Wanted, preloaded: str | None) -> int:
     """Start the agent and return its pid once its program runs. StartError says why it could not."""
     try:
         reading, writing = os.pipe()  # closed by a successful exec
@@ -176,11 +199,14 @@ def start(attempt_dir: str, work_dir: str, memory_mb: int | None, argv: list[str
         raise StartError(f"{error.strerror}") from error
     if not agent:
         try:
-            become_agent(keeper, attempt_dir, work_dir, memory_mb, argv)
+            become_agent(wanted, keeper, preloaded)
+        except GoOnAsAgent:
+            os.close(reading)
+            os.close(writing)
+            raise
         except BaseException as error:  # noqa: BLE001 - whatever it was, two keepers must not go on
             os.write(writing, (str(error) or type(error).__name__).encode("utf-8", "backslashreplace"))
-        finally:
-            os._exit(127)
+        os._exit(127)
     os.close(writing)
     with open(reading, "rb") as pipe:  # noqa: PTH123 - a file descriptor has no path
         problem = pipe.read().decode()
@@ -190,35 +216,44 @@ def start(attempt_dir: str, work_dir: str, memory_mb: int | None, argv: list[str
     return agent
 
 
-def become_agent(
-    keeper: int, attempt_dir: str, work_dir: str, memory_mb: int | None, argv: list[str]
-) -> None:
-    """Turn this freshly forked process into the agent. Returns never; StartError or OSError if it fails."""
+def become_agent(wanted: Wanted, keeper: int, preloaded: str | None) -> NoReturn:
+    """Turn this freshly forked process into the agent. StartError or OSError if it fails."""
     os.setsid()
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != keeper:  # it died before it could take us along
         raise StartError("its keeper was killed")
-    replace(f"{attempt_dir}/agent.json", this_process())
-    environment = exact_environment()
+    replace(f"{wanted.attempt_dir}/agent.json", this_process())
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     try:
-        os.chdir(work_dir)
+        os.chdir(wanted.work_dir)
     except OSError as error:
-        raise StartError(f"{error.strerror}: working folder {work_dir!r}") from error
-    if memory_mb is not None:
-        limit_memory(memory_mb)
+        raise StartError(f"{error.strerror}: working folder {wanted.work_dir!r}") from error
+    if wanted.memory_mb is not None:
+        limit_memory(wanted.memory_mb)
+    if wanted.argv[:2] == [sys.executable, preloaded]:
+        begin_anew(wanted.environment)
+        raise GoOnAsAgent(wanted.argv)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    program = wanted.argv[0]
     try:
-        os.execvpe(argv[0], argv, environment)  # noqa: S606 - running the agent's program is the purpose
+        os.execvpe(program, wanted.argv, wanted.environment)  # noqa: S606 - running the agent's program is the purpose
     except (OSError, ValueError) as error:
-        raise StartError(explain(error, argv[0])) from error
+        raise StartError(explain(error, program)) from error
 
 
-def exact_environment() -> dict[bytes, bytes]:
-    """The environment as it was handed over: Python adds LC_CTYPE to its own when no locale is set."""
-    pairs = (entry.partition(b"=") for entry in read("/proc/self/environ").split(b"\0") if entry)
-    return {name: value for name, _, value in pairs if name}
+def begin_anew(environment: dict[str, str]) -> None:
+    """Be as an interpreter is that was just started with this environment."""
+    locale = os.environ.get("LC_CTYPE")  # Python sets it for itself when there is none
+    os.environ.clear()
+    os.environ.update(environment)
+    if locale is not None:
+        os.environ.setdefault("LC_CTYPE", locale)
+    time.tzset()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def limit_memory(megabytes: int) -> None:
@@ -373,30 +408,100 @@ def timestamp(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{rest:03d}Z"
 
 
-def main(arguments: list[str]) -> int:
-    """Keep one agent. Returns the exit status: 0, or 75 when the attempt was not ours to run."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
-    # If it were ignored, as in some servers, ended children would leave no status.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    middle = arguments.index("--")
-    attempt_dir, work_dir, *options = arguments[:middle]
-    given = dict(zip(options[::2], options[1::2], strict=True))
-    memory_mb = int(given["--memory-mb"]) if "--memory-mb" in given else None
-    if not claim(attempt_dir, this_process()):
+def keep(conversation: socket.socket, preloaded: str | None) -> None:
+    """Keep one agent, from what the server says of it to its end."""
+    with conversation, conversation.makefile("rwb") as lines:
+        if not (line := lines.readline()):
+            return
+        wanted = Wanted(line)
+        lines.write(b"%d\n" % os.getpid())
+        lines.flush()
+        if not lines.readline():
+            return
+    if not claim(wanted.attempt_dir, this_process()):
         note("another server has taken this attempt over; nothing was started")
-        return TAKEN
+        return
     try:
         prctl(PR_SET_CHILD_SUBREAPER, 1)
-        agent = start(attempt_dir, work_dir, memory_mb, arguments[middle + 1 :])
-        keeper = Keeper(agent, given.get("--alive"))
+        keeper = Keeper(start(wanted, preloaded), wanted.alive)
     except StartError as error:
         note(f"could not be started: {error}")
-        write_exit(attempt_dir, never_began(str(error)))
+        write_exit(wanted.attempt_dir, never_began(str(error)))
     else:
         keeper.keep()
-        write_exit(attempt_dir, keeper.ending())
-    return os.EX_OK
+        write_exit(wanted.attempt_dir, keeper.ending())
+
+
+# -- the fork server -----------------------------------------------------------------------------------------
+
+
+def serve(control: socket.socket, preloaded: str | None) -> None:
+    """Fork a keeper for each message, until nobody can send one any more."""
+    while True:
+        try:
+            message, (log, conversation) = receive(control)
+        except TimeoutError:
+            return
+        if not message:
+            return
+        try:
+            keeper = os.fork()
+        except OSError as error:
+            os.write(conversation, f"{error.strerror}\n".encode())
+        else:
+            if not keeper:
+                control.close()
+                run_keeper(log, conversation, preloaded)
+        os.close(log)
+        os.close(conversation)
+
+
+def receive(control: socket.socket) -> tuple[bytes, list[int]]:
+    """One message with its two files; empty when nobody can send one any more."""
+    message, files, _, _ = socket.recv_fds(control, 1, 2)
+    return message, files or [-1, -1]
+
+
+def run_keeper(log: int, conversation: int, preloaded: str | None) -> NoReturn:
+    """What a freshly forked process does from its beginning to its end."""
+    try:
+        os.setsid()
+        for standard in (1, 2):
+            os.dup2(log, standard)
+        os.close(log)
+        # If it stayed ignored, ended children would leave no status.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        keep(socket.socket(fileno=conversation), preloaded)
+    except GoOnAsAgent:
+        raise
+    except BaseException:  # noqa: BLE001 - whatever it was, two fork servers must not go on
+        traceback.print_exc()
+    os._exit(os.EX_OK)  # nobody asks
+
+
+def main(arguments: list[str]) -> None:
+    """Be a fork server. GoOnAsAgent in a process that has become an agent."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel takes leave of ended keepers
+    *scripts, number = arguments
+    control = socket.socket(fileno=int(number))
+    control.set_inheritable(False)
+    preloaded = scripts[0] if scripts else None
+    if preloaded:
+        del sys.path[0]  # the folder of this file
+        runpy.run_path(preloaded, run_name="__preload__")
+        control.settimeout(PRELOADED_FOR)
+        gc.collect()
+        gc.freeze()  # what is never looked at is never copied
+    serve(control, preloaded)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    agent: list[str] = []
+    try:
+        main(sys.argv[1:])
+    except GoOnAsAgent as told:
+        agent = told.argv
+    if agent:
+        sys.argv = agent[1:]
+        runpy.run_path(agent[1], run_name="__main__")

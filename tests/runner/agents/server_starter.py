@@ -8,9 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+from lamplighter.runner.fork_server import ForkServers
 from lamplighter.runner.process import start
 
 attempt, work, mark, *argv = sys.argv[1:]
-start(Path(attempt), Path(work), argv, {"PATH": os.environ["PATH"], "MARK": mark})
+servers = ForkServers()
+start(servers, Path(attempt), Path(work), argv, {"PATH": os.environ["PATH"], "MARK": mark})
 print("started", flush=True)
 time.sleep(60)

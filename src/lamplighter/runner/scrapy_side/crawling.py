@@ -1,6 +1,8 @@
 """One run: the settings that are added, the crawls one after another, the end."""
 
 import asyncio
+import contextlib
+import importlib
 import logging
 import os
 import pathlib
@@ -161,6 +163,33 @@ class Run:
 
     def started(self) -> bool:
         return bool(self.report.crawls) and not any(crawl.start_error for crawl in self.report.crawls)
+
+
+PRELOADED = (  # what every crawl loads by its settings
+    "scrapy.core.downloader.handlers.http11",
+    "scrapy.core.scheduler",
+    "scrapy.downloadermiddlewares.httpcompression",
+    "scrapy.downloadermiddlewares.redirect",
+    "scrapy.downloadermiddlewares.retry",
+    "scrapy.extensions.corestats",
+    "scrapy.extensions.feedexport",
+    "scrapy.extensions.memusage",
+    "scrapy.pqueues",
+    "scrapy.spidermiddlewares.referer",
+    "scrapy.squeues",
+    "twisted.internet.asyncioreactor",
+    "twisted.internet.ssl",
+    "twisted.web.client",
+)
+
+
+def preload() -> None:
+    """Import what every crawl needs. RuntimeError when a reactor was installed by that: it cannot be shared."""
+    for name in PRELOADED:
+        with contextlib.suppress(ImportError):  # each version of Scrapy has its own
+            importlib.import_module(name)
+    if "twisted.internet.reactor" in sys.modules:
+        raise RuntimeError("a reactor was installed by an import")
 
 
 def stop_early(signum: int, frame: FrameType | None) -> None:
