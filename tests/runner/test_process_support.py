@@ -52,7 +52,7 @@ class Attempt:
         return (self.dir / "log.txt").read_text()
 
     def survivors(self) -> list[int]:
-        """Every live process that has the mark, whatever its parent, group or session."""
+        """Every live process that has the mark: the agent and all that it started, but not its keeper."""
         return [int(entry.name) for entry in Path("/proc").iterdir() if self._is_ours(entry)]
 
     def _is_ours(self, entry: Path) -> bool:

@@ -67,6 +67,7 @@ class _ForkServer:
     def close(self) -> None:
         """End it; the keepers go on."""
         self.control.close()
+        self._process.kill()  # whatever it is about to import
         self._process.wait()
 
 

@@ -231,7 +231,7 @@ def become_agent(wanted: Wanted, keeper: int, preloaded: str | None) -> NoReturn
         raise StartError(f"{error.strerror}: working folder {wanted.work_dir!r}") from error
     if wanted.memory_mb is not None:
         limit_memory(wanted.memory_mb)
-    if wanted.argv[:2] == [sys.executable, preloaded]:
+    if preloaded:  # a server with a preloaded program is asked for no other
         begin_anew(wanted.environment)
         raise GoOnAsAgent(wanted.argv)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -439,11 +439,12 @@ def serve(control: socket.socket, preloaded: str | None) -> None:
     """Fork a keeper for each message, until nobody can send one any more."""
     while True:
         try:
-            message, (log, conversation) = receive(control)
+            message, files, _, _ = socket.recv_fds(control, 1, 2)
         except TimeoutError:
             return
         if not message:
             return
+        log, conversation = files
         try:
             keeper = os.fork()
         except OSError as error:
@@ -454,12 +455,6 @@ def serve(control: socket.socket, preloaded: str | None) -> None:
                 run_keeper(log, conversation, preloaded)
         os.close(log)
         os.close(conversation)
-
-
-def receive(control: socket.socket) -> tuple[bytes, list[int]]:
-    """One message with its two files; empty when nobody can send one any more."""
-    message, files, _, _ = socket.recv_fds(control, 1, 2)
-    return message, files or [-1, -1]
 
 
 def run_keeper(log: int, conversation: int, preloaded: str | None) -> NoReturn:
