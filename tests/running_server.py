@@ -1,6 +1,5 @@
 """A real server in a process of its own, and a client for it."""
 
-import json
 import os
 import signal
 import socket
@@ -13,6 +12,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
+
+from run_processes import end_run_processes
 
 KEY = "sk-test-administrator"
 PATIENCE = 60.0  # seconds to wait for something that surely comes; far beyond what it takes
@@ -109,15 +110,7 @@ class RunningServer:
         if self._process is not None:
             self._end(signal.SIGTERM)
         self.http.close()
-        self._end_runs_that_outlived_it()
-
-    def _end_runs_that_outlived_it(self) -> None:
-        """A run goes on without its server; without its test it shall not."""
-        for file in self.data.glob("runs/*/*/attempt-*/process.json"):
-            pid = int(json.loads(file.read_bytes()).get("pid", 0))
-            command = Path(f"/proc/{pid}/cmdline")
-            if command.exists() and str(file.parent).encode() in command.read_bytes():
-                os.kill(pid, signal.SIGUSR1)
+        end_run_processes(self.data)  # a run goes on without its server; without its test it shall not
 
     # --- shortcuts of the API ---
 

@@ -1,6 +1,5 @@
 """A real worker of a fleet in a process of its own."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from run_processes import end_run_processes
 from running_server import PATIENCE
 
 
@@ -103,8 +103,4 @@ class RunningWorker:
         if self._process is not None:
             self.signal(signal.SIGCONT)
             self.kill()
-        for file in self.data.glob("runs/*/*/attempt-*/process.json"):
-            pid = int(json.loads(file.read_bytes()).get("pid", 0))
-            command = Path(f"/proc/{pid}/cmdline")
-            if command.exists() and str(file.parent).encode() in command.read_bytes():
-                os.kill(pid, signal.SIGUSR1)
+        end_run_processes(self.data)

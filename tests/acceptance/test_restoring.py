@@ -1,9 +1,6 @@
 """A backup that was taken while the server worked is restored, and the schedules catch up as if it had slept."""
 
-import json
-import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import time
@@ -19,6 +16,7 @@ from faults.auditor import due_times_once, read_history
 from lamplighter.files import Files
 from lamplighter.store.database import Database
 from real_postgresql import Databases, postgresql_programs
+from run_processes import end_run_processes
 from running_server import RunningServer, eventually
 
 SAYS_IT = 'import os\nopen(os.environ["LAMPLIGHTER_RECORDS"], "a").write(\'{"attempt": 1}\\n\')\n'
@@ -124,7 +122,7 @@ def test_no_due_time_is_lost_or_doubled_by_a_restored_backup(scene: Scene, tmp_p
     _wait_until(begin + timedelta(seconds=2 * DUE_TIMES / 3))
     server.kill()
     server.http.close()
-    _end_what_goes(scene.place.data)
+    end_run_processes(scene.place.data)  # the machine is lost, and its runs with it
 
     restored = scene.restore(tmp_path / "backup")
     with restored.server() as again:
@@ -151,12 +149,3 @@ def _all_decided(server: RunningServer, agent: int) -> bool:
 
 def _wait_until(moment: datetime) -> None:
     time.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
-
-
-def _end_what_goes(data: Path) -> None:
-    """The machine is lost, and its runs with it."""
-    for file in data.glob("runs/*/*/attempt-*/process.json"):
-        pid = int(json.loads(file.read_bytes())["pid"])
-        command = Path(f"/proc/{pid}/cmdline")
-        if command.exists() and str(file.parent).encode() in command.read_bytes():
-            os.kill(pid, signal.SIGKILL)

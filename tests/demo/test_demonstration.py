@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from run_processes import run_processes
+
 
 def test_ctrl_c_ends_the_demonstration_and_leaves_nothing_behind(tmp_path: Path) -> None:
     demo = subprocess.Popen(
@@ -32,6 +34,7 @@ def test_ctrl_c_ends_the_demonstration_and_leaves_nothing_behind(tmp_path: Path)
     assert "Everything is stopped" in rest
     assert list(tmp_path.iterdir()) == [], "the folder is removed"
     assert _processes_in(tmp_path) == []
+    assert run_processes(tmp_path) == []
 
 
 def _processes_in(folder: Path) -> list[str]:

@@ -25,6 +25,7 @@ from lamplighter.store.database import Database
 from lamplighter.store.tables import runs
 from real_nats import Authority, RealNats
 from real_postgresql import RealPostgresql
+from run_processes import end_run_processes
 from running_server import KEY, eventually, free_port
 from small_disk import small_disk
 
@@ -73,18 +74,7 @@ class Member:
     def crash(self) -> None:
         """End it and all that it started, as if its machine had lost its power."""
         self.kill()
-        for pid in self._keepers():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)  # which the kernel passes on to the agent
-
-    def _keepers(self) -> list[int]:
-        own = str(self.data).encode()
-        found = []
-        for file in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                if own in file.read_bytes():
-                    found.append(int(file.parent.name))
-        return found
+        end_run_processes(self.data)
 
 
 class Fleet:
