@@ -11,7 +11,7 @@ from lamplighter.errors import Unavailable
 from lamplighter.model import CatchUp, Fire, RunSettings, RunStatus, Verdict
 from lamplighter.planner import LEASE
 from lamplighter.service.health import Health
-from lamplighter.store import agents, fires, groups, runs, schedules
+from lamplighter.store import agents, fires, groups, runs, schedules, turns
 from lamplighter.store.database import Database
 from lamplighter.store.tables import schedules as table
 from store_rows import NOON, make_agent, make_schedule, make_server, start_set
@@ -323,12 +323,13 @@ def test_the_scheduler_reads_its_index_and_not_the_table(db: Database) -> None:
     with db.write() as c:
         server = make_server(c)
         groups.serve(c, server, ["eu"], NOON)
+        start_set(c, make_agent(c), RunSettings())
     sa.event.listen(db.engine, "before_cursor_execute", listen)
     with db.read() as c:
         schedules.due(c, after=NOON, until=NOON, limit=10)
         schedules.anything_due(c, after=None, until=NOON)
         schedules.next_fire_at(c, after=NOON)
-        runs.anything_queues(c, server)
+        turns.anything_queues(c, server)
         groups.with_queues(c)
         groups.to_be_told(c, 1, "waits", 10)
     with db.write() as c:

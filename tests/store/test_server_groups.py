@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from lamplighter.engine import Engine
 from lamplighter.model import RunSettings, RunStatus
 from lamplighter.planner import LEASE
-from lamplighter.store import groups, runs, schedules, servers
+from lamplighter.store import groups, runs, schedules, servers, turns
 from lamplighter.store.database import Database
 from store_rows import NOON, make_agent, make_schedule, make_server, start_set
 from virtual_clock import VirtualClock
@@ -83,8 +83,8 @@ def test_all_queues_of_a_server_are_one_queue(scene: Scene) -> None:
 def test_a_server_looks_for_runs_only_when_it_may_take_one(scene: Scene) -> None:
     scene.start(scene.eu)
     with scene.db.read() as c:
-        assert runs.anything_queues(c, scene.in_eu)
-        assert not runs.anything_queues(c, scene.in_us)
+        assert turns.anything_queues(c, scene.in_eu)
+        assert not turns.anything_queues(c, scene.in_us)
 
 
 def test_a_start_of_a_server_replaces_the_groups_it_serves(scene: Scene) -> None:
@@ -110,7 +110,7 @@ def test_the_queues_are_read_from_their_indexes_in_order(scene: Scene) -> None:
     sa.event.listen(scene.db.engine, "before_cursor_execute", listen)
     scene.claim(scene.in_eu)
     with scene.db.read() as c:
-        runs.anything_queues(c, scene.in_eu)
+        turns.anything_queues(c, scene.in_eu)
         groups.with_queues(c)
         groups.to_be_told(c, scene.eu, "waits", 10)
     sa.event.remove(scene.db.engine, "before_cursor_execute", listen)

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from lamplighter.errors import LamplighterError, Unavailable
 from lamplighter.manifest import Manifest, inputs
 from lamplighter.model import Claim, Counters, GoodRun, Run, RunStatus, Verdict
 from lamplighter.planner import ABSENCE, LEASE
-from lamplighter.store import agents, groups, runs, secrets, servers, statistics
+from lamplighter.store import agents, groups, runs, secrets, servers, statistics, turns
 from lamplighter.store.database import Database
 from lamplighter.vault import Vault
 
@@ -66,7 +67,7 @@ class ControlPlane:
     def claim(self, incarnation: str, free: int) -> list[Run]:
         with self._read() as c:
             server_id = servers.speaks(c, self._name, incarnation, self._clock.now())
-            if server_id is None or not runs.anything_queues(c, server_id):
+            if server_id is None or not turns.anything_queues(c, server_id):
                 return []
         with self._write() as c:
             now = self._clock.now()
@@ -92,7 +93,7 @@ class ControlPlane:
 
     def explain(self, claim: Claim, message: str) -> None:
         with self._write() as c:
-            if self._held(c, claim) is not None:
+            if self._holds(c, claim):
                 runs.explain(c, claim, message)
 
     def proxies(self, claim: Claim) -> ProxyPlan | None:
@@ -121,7 +122,7 @@ class ControlPlane:
                 return None
             now = self._clock.now()
             has_begun = runs.begin(c, claim, now)
-            run = self._held(c, claim)
+        run = replace(before, status=RunStatus.RUNNING, start_time=now, message=None) if has_begun else before
         due = before.scheduled_time
         if (
             has_begun
@@ -134,19 +135,19 @@ class ControlPlane:
 
     def progress(self, claim: Claim, counters: Counters) -> None:
         with self._write() as c:
-            if self._held(c, claim) is not None:
+            if self._holds(c, claim):
                 runs.progress(c, claim, counters)
 
     def time_out(self, claim: Claim, message: str) -> Run | None:
         with self._write() as c:
-            if self._held(c, claim) is None:
+            if not self._holds(c, claim):
                 return None
             runs.time_out(c, claim, message, self._clock.now())
             return self._held(c, claim)
 
     def export(self, claim: Claim) -> None:
         with self._write() as c:
-            if self._held(c, claim) is not None:
+            if self._holds(c, claim):
                 runs.export(c, claim)
 
     def good_runs(self, claim: Claim, limit: int) -> list[GoodRun]:
@@ -178,12 +179,11 @@ class ControlPlane:
     @contextmanager
     def _ending(self, claim: Claim) -> Iterator[tuple[sa.Connection, Run | None]]:
         """The transaction that ends an attempt: its run as it is; None when the claim does not hold."""
-        with self._read() as c:
-            seen = self._held(c, claim)
         with self._write() as c:
-            if seen is not None:
-                agents.take_turn(c, [seen.agent_id])
-            yield c, None if seen is None else self._held(c, claim)
+            agent_id = runs.agent_of(c, claim.run_id)
+            if agent_id is not None:
+                agents.take_turn(c, [agent_id])
+            yield c, self._held(c, claim)
         self._on_runs_ready()
 
     @contextmanager
@@ -208,6 +208,9 @@ class ControlPlane:
     def _held(self, c: sa.Connection, claim: Claim) -> Run | None:
         run = runs.current(c, [claim]).get(claim)
         return run if run is not None and self._is_ours(run) else None
+
+    def _holds(self, c: sa.Connection, claim: Claim) -> bool:
+        return runs.holds(c, claim, self._name)
 
     def _run(self, c: sa.Connection, claim: Claim) -> Run:
         run = self._held(c, claim)

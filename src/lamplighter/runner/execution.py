@@ -24,6 +24,7 @@ from lamplighter.runner.process import RunProcess
 log = structlog.get_logger()
 
 _PROGRESS_EVERY = timedelta(seconds=2)
+_FIRST_PROGRESS_AFTER = timedelta(seconds=0.5)  # of most short runs nobody need be told how they get on
 _LONGEST_WAIT = 1.0
 
 
@@ -41,7 +42,7 @@ class Execution:
         self._begun = False
         self._stop_sent: datetime | None = None
         self._progress = Progress(self._folder)
-        self._next_progress = shop.clock.now()
+        self._next_progress = shop.clock.now() + _FIRST_PROGRESS_AFTER
 
     def control(self, run: Run | None) -> None:
         """Take note of the run's present state; None means that the claim no longer holds."""

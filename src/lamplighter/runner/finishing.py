@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from lamplighter.disk import remove, write_whole
 from lamplighter.export.records import JSONL, RecordSummary, check_records, write_formats
+from lamplighter.manifest import inputs
 from lamplighter.masking import Mask
 from lamplighter.model import RecordStatistics, RunStatus, StopCause, Verdict
 from lamplighter.planner import GOOD, baseline, is_part
@@ -147,4 +148,7 @@ def _explain(attempt: Attempt, result: Result) -> None:
 
 def _mask(attempt: Attempt) -> Mask:
     """What the agent was told in confidence: the secrets of its input, the credentials of its proxies."""
+    has_secrets = inputs.secret_names_of(attempt.manifest, json.loads(attempt.input_json))
+    if not has_secrets and attempt.run.settings.proxy_pool_id is None:
+        return Mask()
     return Mask(attempt.shop.control.confidential(attempt.claim))

@@ -136,7 +136,7 @@ def _environment(attempt: Attempt, python: Path) -> dict[str, str]:
     if run.settings.log_mode is LogMode.TEXT_AND_HTML:
         folder.snapshots.mkdir()
         own["LAMPLIGHTER_SNAPSHOTS"] = str(folder.snapshots)
-    plan = shop.control.proxies(attempt.claim)
+    plan = None if run.settings.proxy_pool_id is None else shop.control.proxies(attempt.claim)
     if plan is None:
         return own
     attempt.say(plan.describe())

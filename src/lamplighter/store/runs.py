@@ -7,6 +7,7 @@ server says about a run, the attempt it speaks of. No row changed means that ano
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,36 +48,11 @@ def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[C
     It takes runs without a group and those of its own groups, and never one of another group; none while it drains.
     """
     ids = turns.next_runs(c, server_id, limit)
-    query = (
-        runs.update()
-        .where(runs.c.id.in_(ids), turns.QUEUING)
-        .values(
-            status=RunStatus.STARTING.value,
-            attempt=runs.c.attempt + 1,
-            server_id=server_id,
-            message=None,
-            start_time=now,
-            # What was asked of the attempt before is not asked of this one.
-            stop_cause=None,
-            stop_asked=None,
-            kill_asked=False,
-            warnings=None,
-            # It will have logs and files again.
-            logs_removed=None,
-            files_removed=None,
-        )
-        .returning(runs.c.id, runs.c.attempt)
-    )
-    claims = {run_id: Claim(run_id, attempt) for run_id, attempt in c.execute(query)}
+    if not ids:
+        return []
+    taken = c.execute(_CLAIM, {"ids": ids, "server_id": server_id, "start_time": now})
+    claims = {run_id: Claim(run_id, attempt) for run_id, attempt in taken}
     return [claims[run_id] for run_id in ids if run_id in claims]
-
-
-def anything_queues(c: sa.Connection, server_id: int) -> bool:
-    """Whether a run waits that this server may take."""
-    return any(
-        c.execute(sa.select(runs.c.id).where(queue).limit(1)).first() is not None
-        for queue in turns.queues_of(c, server_id)
-    )
 
 
 def begin(c: sa.Connection, claim: Claim, now: datetime) -> bool:
@@ -170,12 +146,8 @@ def put_back(c: sa.Connection, claim: Claim, message: str, now: datetime) -> boo
 
 def progress(c: sa.Connection, claim: Claim, counters: Counters) -> bool:
     """Note what the attempt has done so far; False when the attempt is no longer the run's current one."""
-    query = (
-        runs.update()
-        .where(runs.c.id == claim.run_id, runs.c.attempt == claim.attempt, RUN_IS_ON_SERVER)
-        .values(**asdict(counters))
-    )
-    return c.execute(query).rowcount == 1
+    of_claim = {"the_run": claim.run_id, "the_attempt": claim.attempt}
+    return c.execute(_PROGRESS, {**of_claim, **asdict(counters)}).rowcount == 1
 
 
 def ask_stop(c: sa.Connection, run_id: int, message: str, now: datetime) -> bool:
@@ -252,8 +224,14 @@ def restart(c: sa.Connection, run_id: int, message: str) -> bool:
 
 def get(c: sa.Connection, run_id: int) -> Run | None:
     """One run, or None."""
-    row = c.execute(_select().where(runs.c.id == run_id)).mappings().one_or_none()
+    row = c.execute(_GET, {"the_run": run_id}).mappings().one_or_none()
     return None if row is None else _run(row)
+
+
+def agent_of(c: sa.Connection, run_id: int) -> int | None:
+    """The agent of a run, which never changes; None when there is no such run."""
+    found = c.execute(_AGENT_OF, {"the_run": run_id}).scalar_one_or_none()
+    return None if found is None else int(found)
 
 
 def of_agent(c: sa.Connection, agent_id: int, limit: int, skip: int = 0) -> list[Run]:
@@ -311,9 +289,15 @@ def current(c: sa.Connection, claims: Collection[Claim]) -> dict[Claim, Run]:
     """The claims that still hold, each with its run; a claim that is missing was lost to another attempt."""
     if not claims:
         return {}
-    query = _select().where(runs.c.id.in_([claim.run_id for claim in claims]), RUN_IS_ON_SERVER)
-    found = {Claim(run.id, run.attempt): run for run in map(_run, c.execute(query).mappings())}
+    rows = c.execute(_CURRENT, {"ids": [claim.run_id for claim in claims]}).mappings()
+    found = {Claim(run.id, run.attempt): run for run in map(_run, rows)}
     return {claim: found[claim] for claim in claims if claim in found}
+
+
+def holds(c: sa.Connection, claim: Claim, server_name: str) -> bool:
+    """Whether a claim still holds, and is one of this server."""
+    of_claim = {"the_run": claim.run_id, "the_attempt": claim.attempt, "the_server": server_name}
+    return c.execute(_HOLDS, of_claim).first() is not None
 
 
 def status_counts(c: sa.Connection, visible: Collection[int] | None = None) -> dict[RunStatus, int]:
@@ -335,18 +319,28 @@ def delete(c: sa.Connection, run_id: int) -> None:
 
 
 def _move(c: sa.Connection, run_id: int, target: RunStatus, attempt: int | None, **values: Any) -> bool:
+    expressions = {name: value for name, value in values.items() if isinstance(value, sa.ColumnElement)}
+    query = _moving(target, any_attempt=attempt is None)
+    if expressions:
+        query = query.values(**expressions)
+    plain = {name: value for name, value in values.items() if name not in expressions}
+    if attempt is not None:
+        plain["the_attempt"] = attempt
+    return c.execute(query, {"the_run": run_id, **plain}).rowcount == 1
+
+
+@cache
+def _moving(target: RunStatus, *, any_attempt: bool) -> sa.Update:
     query = (
         runs.update()
         .where(
-            runs.c.id == run_id,
+            runs.c.id == sa.bindparam("the_run"),
             runs.c.status.in_(sorted(s.value for s in sources_of(target))),
             RUN_IS_ON_SERVER,
         )
-        .values(status=target.value, **values)
+        .values(status=target.value)
     )
-    if attempt is not None:
-        query = query.where(runs.c.attempt == attempt)
-    return c.execute(query).rowcount == 1
+    return query if any_attempt else query.where(runs.c.attempt == sa.bindparam("the_attempt"))
 
 
 def _select() -> sa.Select[Any]:
@@ -383,6 +377,39 @@ _SETTINGS_OF_SET = (
     "max_retries",
     "retry_delay_seconds",
     "timeout_seconds",
+)
+
+
+# What every run asks for is written once: to put a statement together takes longer than to carry it out.
+_OF_RUN = runs.c.id == sa.bindparam("the_run")
+_OF_CLAIM = sa.and_(_OF_RUN, runs.c.attempt == sa.bindparam("the_attempt"), RUN_IS_ON_SERVER)
+_AMONG = runs.c.id.in_(sa.bindparam("ids", expanding=True))
+_GET = _select().where(_OF_RUN)
+_CURRENT = _select().where(_AMONG, RUN_IS_ON_SERVER)
+_AGENT_OF = sa.select(runs.c.agent_id).where(_OF_RUN)
+_HOLDS = (
+    sa.select(runs.c.id)
+    .join(servers, servers.c.id == runs.c.server_id)
+    .where(_OF_CLAIM, servers.c.name == sa.bindparam("the_server"))
+)
+_PROGRESS = runs.update().where(_OF_CLAIM)
+_CLAIM = (
+    runs.update()
+    .where(_AMONG, turns.QUEUING)
+    .values(
+        status=RunStatus.STARTING.value,
+        attempt=runs.c.attempt + 1,
+        message=None,
+        # What was asked of the attempt before is not asked of this one.
+        stop_cause=None,
+        stop_asked=None,
+        kill_asked=False,
+        warnings=None,
+        # It will have logs and files again.
+        logs_removed=None,
+        files_removed=None,
+    )
+    .returning(runs.c.id, runs.c.attempt)
 )
 
 

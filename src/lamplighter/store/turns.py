@@ -8,9 +8,10 @@ However many runs queue, only those that are taken are read; the rest is steps f
 """
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -51,28 +52,55 @@ def share_out(places: int, waiting: Sequence[Waiting]) -> dict[int, int]:
 
 def next_runs(c: sa.Connection, server_id: int, limit: int) -> list[int]:
     """Up to ``limit`` runs that are next for a server, locked for this transaction; their spaces had a turn."""
-    queues = queues_of(c, server_id)
+    queues = _queues_of(c, server_id)
+    level = _highest(c, queues, below=None)
+    if level is None:
+        return []
     table = _Table.read(c, server_id)
     found: list[int] = []
-    for level in _levels(c, queues):
-        found += _of_level(c, [sa.and_(queue, level) for queue in queues], table, limit - len(found))
-        if len(found) == limit:
-            break
+    while level is not None and len(found) < limit:
+        found += _of_level(c, queues, level, table, limit - len(found))
+        if len(found) < limit:
+            level = _highest(c, queues, below=level)
     table.write(c, server_id)
     return found
 
 
-def queues_of(c: sa.Connection, server_id: int) -> list[sa.ColumnElement[bool]]:
-    """One condition for each queue that a server takes runs from, each with an index; none while it drains."""
-    query = (
-        sa.select(server_group_servers.c.group_id)
-        .select_from(servers)
-        .join(server_group_servers, server_group_servers.c.server_id == servers.c.id, isouter=True)
-        .where(servers.c.id == server_id, servers.c.draining_since.is_(None))
-    )
-    rows = list(c.execute(query).scalars())
-    own = [sa.and_(QUEUING, runs.c.server_group_id == group_id) for group_id in rows if group_id is not None]
-    return [sa.and_(QUEUING, runs.c.server_group_id.is_(None)), *own] if rows else []
+def anything_queues(c: sa.Connection, server_id: int) -> bool:
+    """Whether a run waits that this server may take."""
+    return _highest(c, _queues_of(c, server_id), below=None) is not None
+
+
+def _queues_of(c: sa.Connection, server_id: int) -> list["_Queue"]:
+    """The queues that a server takes runs from, each with an index; none while it drains."""
+    rows = list(c.execute(_GROUPS, {"the_server": server_id}).scalars())
+    own = [_Queue(group_id) for group_id in rows if group_id is not None]
+    return [_Queue(None), *own] if rows else []
+
+
+class _Queue(NamedTuple):
+    """The runs that queue for a server group, or (None) for any server."""
+
+    group_id: int | None
+
+    @property
+    def is_common(self) -> bool:
+        return self.group_id is None
+
+    @property
+    def bound(self) -> dict[str, Any]:
+        return {} if self.group_id is None else {"the_group": self.group_id}
+
+
+class _Level(NamedTuple):
+    """Runs that are equal in priority; those that are late come after those that are not."""
+
+    priority: int
+    is_catch_up: bool
+
+    @property
+    def bound(self) -> dict[str, Any]:
+        return {"the_priority": self.priority, "is_late": self.is_catch_up}
 
 
 class _Table:
@@ -86,15 +114,10 @@ class _Table:
 
     @classmethod
     def read(cls, c: sa.Connection, server_id: int) -> "_Table":
-        sharing = _sharing_with(server_id)
-        going = sa.select(runs.c.space_id, sa.func.count()).where(
-            RUN_IS_ON_SERVER, runs.c.server_id.in_(sharing)
-        )
-        last = sa.func.max(space_turns.c.turn)
-        turns = sa.select(space_turns.c.space_id, last).where(space_turns.c.server_id.in_(sharing))
+        of_server = {"the_server": server_id}
         return cls(
-            {row[0]: row[1] for row in c.execute(going.group_by(runs.c.space_id))},
-            {row[0]: row[1] for row in c.execute(turns.group_by(space_turns.c.space_id))},
+            {row[0]: row[1] for row in c.execute(_GOING, of_server)},
+            {row[0]: row[1] for row in c.execute(_TURNS, of_server)},
         )
 
     def waiting(self, oldest: Mapping[int, int]) -> list[Waiting]:
@@ -119,18 +142,20 @@ class _Table:
 
 
 def _of_level(
-    c: sa.Connection, queues: Sequence[sa.ColumnElement[bool]], table: _Table, limit: int
+    c: sa.Connection, queues: Sequence[_Queue], level: _Level, table: _Table, limit: int
 ) -> list[int]:
-    """Up to ``limit`` runs of these queues, whose runs are equal in priority."""
+    """Up to ``limit`` runs of one level of these queues."""
     oldest: dict[int, int] = {}
     for queue in queues:
-        for space, run_id in _oldest_by_space(c, queue):
+        for space, run_id in c.execute(
+            _oldest_by_space(is_common=queue.is_common), queue.bound | level.bound
+        ):
             oldest[space] = min(run_id, oldest.get(space, run_id))
     found: list[int] = []
     # A space whose runs are fewer than its share, or taken by others meanwhile, leaves the rest to the others.
     while oldest and len(found) < limit:
         for space, count in share_out(limit - len(found), table.waiting(oldest)).items():
-            ids = _first(c, queues, space, oldest[space], count)
+            ids = _first(c, queues, level, space, oldest[space], count)
             table.took(space, len(ids))
             found += ids
             if len(ids) < count:
@@ -141,49 +166,86 @@ def _of_level(
 
 
 def _first(
-    c: sa.Connection, queues: Sequence[sa.ColumnElement[bool]], space: int, from_id: int, count: int
+    c: sa.Connection, queues: Sequence[_Queue], level: _Level, space: int, from_id: int, count: int
 ) -> list[int]:
     """The first runs of a space in these queues, of which another transaction has taken none."""
+    bound = level.bound | {"the_space": space, "from_id": from_id, "most": count}
     ids = [
         run_id
         for queue in queues
-        for run_id in c.execute(
-            locked(_in_order(queue, space).where(runs.c.id >= from_id).limit(count), of=runs)
-        ).scalars()
+        for run_id in c.execute(_first_of_space(is_common=queue.is_common), queue.bound | bound).scalars()
     ]
     return sorted(ids)[:count]
 
 
-def _levels(c: sa.Connection, queues: Sequence[sa.ColumnElement[bool]]) -> Iterator[sa.ColumnElement[bool]]:
-    """Conditions for runs that are equal in priority, the highest first."""
-    below: sa.ColumnElement[bool] = sa.true()
+def _highest(c: sa.Connection, queues: Sequence[_Queue], below: _Level | None) -> _Level | None:
+    """The first level in the order of the queues that has runs, or the first one after ``below``."""
+    found = [
+        _Level(*row)
+        for queue in queues
+        for row in c.execute(
+            _first_level(is_common=queue.is_common, is_first=below is None),
+            queue.bound | ({} if below is None else below.bound),
+        )
+    ]
+    return min(found, key=lambda level: (-level.priority, level.is_catch_up), default=None)
+
+
+# --- the statements: each is written once, for to put it together takes longer than to carry it out ---
+
+
+_GROUPS = (
+    sa.select(server_group_servers.c.group_id)
+    .select_from(servers)
+    .join(server_group_servers, server_group_servers.c.server_id == servers.c.id, isouter=True)
+    .where(servers.c.id == sa.bindparam("the_server"), servers.c.draining_since.is_(None))
+)
+_EQUAL = sa.and_(
+    runs.c.priority == sa.bindparam("the_priority"), runs.c.is_catch_up == sa.bindparam("is_late")
+)
+
+
+def _in_queue(*, is_common: bool) -> sa.ColumnElement[bool]:
+    group = runs.c.server_group_id
+    return sa.and_(QUEUING, group.is_(None) if is_common else group == sa.bindparam("the_group"))
+
+
+@cache
+def _first_level(*, is_common: bool, is_first: bool) -> sa.Select[Any]:
+    """The highest level of a queue, or the highest after one."""
     # The whole order of the queue's index, so that no other one is read.
     order = (runs.c.priority.desc(), runs.c.is_catch_up, runs.c.space_id, runs.c.id)
-    while True:
-        highest: list[int] = []
-        for queue in queues:
-            first = sa.select(runs.c.priority).where(queue, below).order_by(*order).limit(1)
-            highest += c.execute(first).scalars()
-        if not highest:
-            return
-        priority = max(highest)
-        yield sa.and_(runs.c.priority == priority, runs.c.is_catch_up == sa.false())
-        yield sa.and_(runs.c.priority == priority, runs.c.is_catch_up == sa.true())
-        below = runs.c.priority < priority
+    query = sa.select(runs.c.priority, runs.c.is_catch_up).where(_in_queue(is_common=is_common))
+    if not is_first:
+        priority = sa.bindparam("the_priority", type_=sa.Integer)
+        is_late = sa.bindparam("is_late", type_=sa.Boolean)
+        later = sa.and_(runs.c.priority == priority, runs.c.is_catch_up, ~is_late)
+        query = query.where(runs.c.priority <= priority, sa.or_(runs.c.priority < priority, later))
+    return query.order_by(*order).limit(1)
 
 
-def _oldest_by_space(c: sa.Connection, queue: sa.ColumnElement[bool]) -> list[tuple[int, int]]:
-    """Each space that has runs in a queue, with the id of the oldest: one step through the index for each."""
+@cache
+def _oldest_by_space(*, is_common: bool) -> sa.Select[Any]:
+    """Each space that has runs on a level of a queue, and the oldest one's id: one step through the index each."""
+    queue = sa.and_(_in_queue(is_common=is_common), _EQUAL)
     lowest = sa.select(sa.func.min(runs.c.space_id).label("space_id")).where(queue)
     space = lowest.cte("space", recursive=True)
     following = sa.select(sa.func.min(runs.c.space_id)).where(queue, runs.c.space_id > space.c.space_id)
     space = space.union_all(sa.select(following.scalar_subquery()).where(space.c.space_id.is_not(None)))
     oldest = _in_order(queue, space.c.space_id).limit(1).scalar_subquery()
-    query = sa.select(space.c.space_id, oldest).where(space.c.space_id.is_not(None))
-    return [(space_id, run_id) for space_id, run_id in c.execute(query)]
+    return sa.select(space.c.space_id, oldest).where(space.c.space_id.is_not(None))
 
 
-def _in_order(queue: sa.ColumnElement[bool], space: int | sa.ColumnElement[int]) -> sa.Select[Any]:
+@cache
+def _first_of_space(*, is_common: bool) -> sa.Select[Any]:
+    query = _in_order(
+        sa.and_(_in_queue(is_common=is_common), _EQUAL), sa.bindparam("the_space", type_=sa.Integer)
+    )
+    from_id, most = sa.bindparam("from_id", type_=sa.Integer), sa.bindparam("most", type_=sa.Integer)
+    return locked(query.where(runs.c.id >= from_id).limit(most), of=runs)
+
+
+def _in_order(queue: sa.ColumnElement[bool], space: sa.ColumnElement[int]) -> sa.Select[Any]:
     """The runs of a space in a queue, oldest first.
 
     The order is that of the queue's index and of no other: "equal to" in place of "between" would allow PostgreSQL
@@ -193,10 +255,10 @@ def _in_order(queue: sa.ColumnElement[bool], space: int | sa.ColumnElement[int])
     return sa.select(runs.c.id).where(queue, of_space).order_by(runs.c.space_id, runs.c.id)
 
 
-def _sharing_with(server_id: int) -> sa.Select[Any]:
-    """The servers that serve exactly the groups that this one serves, itself among them."""
+def _sharing() -> sa.Select[Any]:
+    """The servers that serve exactly the groups that the server serves, itself among them."""
     served = server_group_servers
-    own = sa.select(served.c.group_id).where(served.c.server_id == server_id)
+    own = sa.select(served.c.group_id).where(served.c.server_id == sa.bindparam("the_server"))
     count = sa.select(sa.func.count()).select_from(own.subquery()).scalar_subquery()
     return (
         sa.select(servers.c.id)
@@ -207,3 +269,15 @@ def _sharing_with(server_id: int) -> sa.Select[Any]:
             sa.func.count(sa.case((served.c.group_id.in_(own), 1))) == count,
         )
     )
+
+
+_GOING = (
+    sa.select(runs.c.space_id, sa.func.count())
+    .where(RUN_IS_ON_SERVER, runs.c.server_id.in_(_sharing()))
+    .group_by(runs.c.space_id)
+)
+_TURNS = (
+    sa.select(space_turns.c.space_id, sa.func.max(space_turns.c.turn))
+    .where(space_turns.c.server_id.in_(_sharing()))
+    .group_by(space_turns.c.space_id)
+)
