@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,7 +40,12 @@ def touch(c: sa.Connection, agent_id: int, now: datetime) -> None:
 
 def get(c: sa.Connection, agent_id: int) -> Agent | None:
     """One agent, or None."""
-    return next(iter(_read(c, _select().where(agents.c.id == agent_id))), None)
+    return next(iter(_read(c, _with_id(), {"the_agent": agent_id})), None)
+
+
+@cache
+def _with_id() -> sa.Select[Any]:
+    return _select().where(agents.c.id == sa.bindparam("the_agent"))
 
 
 def named(c: sa.Connection, space_id: int, name: str) -> Agent | None:
@@ -86,12 +92,15 @@ def versions(c: sa.Connection, agent_id: int) -> list[AgentVersion]:
     ]
 
 
+_DEFINITION = sa.select(agent_versions.c.bundle, agent_versions.c.manifest).where(
+    agent_versions.c.agent_id == sa.bindparam("the_agent"),
+    agent_versions.c.version == sa.bindparam("the_version"),
+)
+
+
 def definition(c: sa.Connection, agent_id: int, version: int) -> tuple[str, dict[str, Any]] | None:
     """The bundle's content address and the manifest of one version, or None."""
-    query = sa.select(agent_versions.c.bundle, agent_versions.c.manifest).where(
-        agent_versions.c.agent_id == agent_id, agent_versions.c.version == version
-    )
-    row = c.execute(query).one_or_none()
+    row = c.execute(_DEFINITION, {"the_agent": agent_id, "the_version": version}).one_or_none()
     return None if row is None else (row.bundle, row.manifest)
 
 
@@ -180,8 +189,8 @@ def _select() -> sa.Select[Any]:
     )
 
 
-def _read(c: sa.Connection, query: sa.Select[Any]) -> list[Agent]:
-    rows = c.execute(query).mappings().all()
+def _read(c: sa.Connection, query: sa.Select[Any], bound: Mapping[str, Any] | None = None) -> list[Agent]:
+    rows = c.execute(query, bound).mappings().all()
     needed = {row["id"]: secret_names(row["manifest"]) for row in rows}
     spaces_that_need = {row["space_id"] for row in rows if needed[row["id"]]}
     known: set[tuple[int, str]] = set()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,8 +18,13 @@ def insert(c: sa.Connection, values: Mapping[str, Any]) -> int:
 
 def find(c: sa.Connection, key_hash: str) -> ApiKey | None:
     """The key with this hash, whether or not it may still be used."""
-    row = c.execute(_select().where(api_keys.c.key_hash == key_hash)).mappings().one_or_none()
+    row = c.execute(_with_hash(), {"the_hash": key_hash}).mappings().one_or_none()
     return None if row is None else _key(row)
+
+
+@cache
+def _with_hash() -> sa.Select[Any]:
+    return _select().where(api_keys.c.key_hash == sa.bindparam("the_hash"))
 
 
 def get(c: sa.Connection, key_id: int) -> ApiKey | None:

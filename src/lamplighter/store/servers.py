@@ -58,18 +58,18 @@ def id_of(c: sa.Connection, name: str) -> int | None:
     return None if found is None else int(found)
 
 
-def speaks(c: sa.Connection, name: str, incarnation: str, now: datetime) -> int | None:
-    """The id of the server, if this process of it has its name and its lease; else None."""
-    process = {"the_server": name, "the_process": incarnation, "the_time": now}
-    found = c.execute(_SPEAKS, process).scalar_one_or_none()
-    return None if found is None else int(found)
-
-
 _SPEAKS = sa.select(servers.c.id).where(
     servers.c.name == sa.bindparam("the_server"),
     servers.c.incarnation == sa.bindparam("the_process"),
     servers.c.lease_until >= sa.bindparam("the_time"),
 )
+
+
+def speaks(c: sa.Connection, name: str, incarnation: str, now: datetime) -> int | None:
+    """The id of the server, if this process of it has its name and its lease; else None."""
+    process = {"the_server": name, "the_process": incarnation, "the_time": now}
+    found = c.execute(_SPEAKS, process).scalar_one_or_none()
+    return None if found is None else int(found)
 
 
 def still_speaks(c: sa.Connection, name: str, incarnation: str, now: datetime) -> int | None:

@@ -44,12 +44,17 @@ def every(c: sa.Connection, visible: frozenset[int] | None = None) -> list[Space
     return [_space(row) for row in c.execute(query).mappings()]
 
 
+_OPEN_ONES = sa.select(spaces.c.id).where(spaces.c.is_default_access, spaces.c.deleted.is_(None))
+_MEMBERSHIPS = sa.select(space_members.c.space_id, space_members.c.role).where(
+    space_members.c.user_id == sa.bindparam("the_user")
+)
+
+
 def roles(c: sa.Connection, user_id: int) -> dict[int, Role]:
     """What a user may do in which space: its memberships, and looking into spaces with default access."""
-    open_ones = sa.select(spaces.c.id).where(spaces.c.is_default_access, spaces.c.deleted.is_(None))
-    found = dict.fromkeys(c.execute(open_ones).scalars(), Role.VIEWER)
-    mine = sa.select(space_members.c.space_id, space_members.c.role).where(space_members.c.user_id == user_id)
-    return found | {space: Role(role) for space, role in c.execute(mine)}
+    found = dict.fromkeys(c.execute(_OPEN_ONES).scalars(), Role.VIEWER)
+    mine = c.execute(_MEMBERSHIPS, {"the_user": user_id})
+    return found | {space: Role(role) for space, role in mine}
 
 
 def members(c: sa.Connection, space_id: int) -> list[Member]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,8 +34,13 @@ def update(c: sa.Connection, user_id: int, values: Mapping[str, Any]) -> None:
 
 def get(c: sa.Connection, user_id: int) -> User | None:
     """One user, or None."""
-    row = c.execute(_select().where(users.c.id == user_id)).mappings().one_or_none()
+    row = c.execute(_with_id(), {"the_user": user_id}).mappings().one_or_none()
     return None if row is None else _user(row)
+
+
+@cache
+def _with_id() -> sa.Select[Any]:
+    return _select().where(users.c.id == sa.bindparam("the_user"))
 
 
 def named(c: sa.Connection, name: str) -> User | None:

@@ -112,9 +112,17 @@ def public_address(request: Request, path: str) -> str:
     return f"{public_url}{path}"
 
 
+# What does not wait is a coroutine: for anything else the framework takes a thread, which costs more than the work.
+async def _services(request: Request) -> Services:
+    return services(request)
+
+
+Use = Annotated[Services, Depends(_services)]
+
+
 def actor(
     request: Request,
-    services: Annotated[Services, Depends(services)],
+    services: Use,
     authorization: Annotated[str | None, Security(_header)],
     _token: Annotated[object, Security(_bearer)],  # the same header: for the OpenAPI document
 ) -> Actor:
@@ -138,7 +146,6 @@ def _plain_digits(value: Any) -> Any:
 
 
 Digits = BeforeValidator(_plain_digits)
-Use = Annotated[Services, Depends(services)]
 Caller = Annotated[Actor, Depends(actor)]
 SpaceQuery = Annotated[
     int | None,
@@ -168,7 +175,7 @@ class Window:
         return Page(items=shown, total_record_count=len(items))
 
 
-def window(
+async def window(
     page_index: Annotated[int | None, Query(alias="pageIndex", ge=1, le=1_000_000), Digits] = None,
     records_per_page: Annotated[int | None, Query(alias="recordsPerPage", ge=1, le=1000), Digits] = None,
 ) -> Window:
