@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import rows_burst
+import rows_export
 import rows_fire_times
 import rows_holding
 import rows_runs
@@ -19,6 +20,7 @@ ROWS: Mapping[str, Callable[[int], list[Table]]] = {
     "fire-times": rows_fire_times.measure,
     "burst": rows_burst.measure,
     "holding": rows_holding.measure,
+    "export": rows_export.measure,
     "runs": rows_runs.measure,
 }
 

@@ -28,6 +28,8 @@ PEERS: Mapping[str, Peer] = {
         Peer("croniter", ("croniter",), "croniter"),
         Peer("croniter-rs", ("croniter-rs",), "croniter-rs"),
         Peer("apscheduler", ("apscheduler>=3,<4", "sqlalchemy>=2,<2.1"), "APScheduler"),
+        Peer("polars", ("polars",), "polars"),
+        Peer("pyarrow", ("pyarrow",), "pyarrow"),
         Peer("scrapyd", ("scrapyd", "scrapy"), "Scrapyd"),
     )
 }

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 OURS = "Lamplighter"
@@ -16,10 +17,15 @@ Values = list[float] | str  # a word instead of numbers says why there are none
 
 @dataclass(slots=True)
 class Case:
-    """One row of a table: what was measured, and the values of each subject, one a round; less is better."""
+    """One row of a table: what was measured, and the values of each subject, one a round; less is better.
+
+    ``size`` is of how many it was measured, for cases of one ``series`` that differ in nothing else.
+    """
 
     name: str
     values: dict[str, Values]
+    size: int = 0
+    series: str = ""
 
 
 @dataclass(slots=True)
@@ -99,7 +105,26 @@ def _section(table: Table) -> str:
         if found:
             low, middle, high = min(found), statistics.median(found), max(found)
             lines.append(f"\n{subject}: median {middle:.2f} ×, least {low:.2f} ×, most {high:.2f} ×.")
+    lines += _growth(table)
     return "\n".join(lines) + "\n"
+
+
+def _growth(table: Table) -> list[str]:
+    """How ours grows from a case to a larger one of the same series, beside n log n."""
+    lines = []
+    for series in dict.fromkeys(case.series for case in table.cases if case.size):
+        sized = [case for case in table.cases if case.size and case.series == series]
+        steps = []
+        for small, large in pairwise(sized):
+            before, after = median(small.values[OURS]), median(large.values[OURS])
+            if before and after:
+                allowed = large.size * math.log(large.size) / (small.size * math.log(small.size))
+                steps.append(
+                    f"{after / before:.2g} × for {large.size / small.size:.0f} × (n log n: {allowed:.1f} ×)"
+                )
+        if steps:
+            lines.append(f"\nGrowth of ours{f', {series}' if series else ''}: {'; '.join(steps)}.")
+    return lines
 
 
 def _cell(case: Case, subject: str) -> str:

@@ -24,7 +24,7 @@ def measure(rounds: int) -> list[Table]:
         against=("bare insert", "APScheduler"),
     )
     for size in SIZES:
-        case = Case(f"{size:,} schedules", {OURS: [], "bare insert": [], "APScheduler": []})
+        case = Case(f"{size:,} schedules", {OURS: [], "bare insert": [], "APScheduler": []}, size)
         for number in range(rounds):
             print(f"burst of {size:,}, round {number + 1} of {rounds}", flush=True)
             ours, floor = _ours(size)

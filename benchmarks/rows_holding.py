@@ -27,20 +27,19 @@ _KINDS = {
 
 def measure(rounds: int) -> list[Table]:
     """A table for each kind of cost."""
-    found: dict[str, dict[str, dict[str, Values]]] = {kind: {} for kind in _KINDS}
+    found: dict[str, dict[int, dict[str, Values]]] = {kind: {} for kind in _KINDS}
     for size in SIZES:
-        name = f"{size:,} schedules"
         for number in range(rounds):
             print(f"holding {size:,}, round {number + 1} of {rounds}", flush=True)
             for subject, values in ((OURS, _ours(size)), ("APScheduler", _apscheduler(size))):
                 for kind, value in values.items():
-                    listed = found[kind].setdefault(name, {}).setdefault(subject, [])
+                    listed = found[kind].setdefault(size, {}).setdefault(subject, [])
                     if isinstance(listed, list):
                         listed.append(value)
     return [_table(kind, found[kind]) for kind in _KINDS]
 
 
-def _table(kind: str, found: dict[str, dict[str, Values]]) -> Table:
+def _table(kind: str, found: dict[int, dict[str, Values]]) -> Table:
     how, unit = _KINDS[kind]
     return Table(
         name=f"holding-{kind}",
@@ -50,7 +49,7 @@ def _table(kind: str, found: dict[str, dict[str, Values]]) -> Table:
         " APScheduler its scheduler alone, with its database store on SQLite.",
         aim="flat memory, start below 3 s with 1,000,000",
         against=("APScheduler",),
-        cases=[Case(name, dict(values)) for name, values in found.items()],
+        cases=[Case(f"{size:,} schedules", dict(values), size) for size, values in found.items()],
     )
 
 

@@ -27,7 +27,7 @@ def a_delivery(folder: Path, records: Sequence[Any], *, key: str = "run-7-1", **
     raw = folder / "raw.jsonl"
     raw.write_text("".join(json.dumps(record) + "\n" for record in records))
     summary = check_records(raw, folder / JSONL, ())
-    files = write_formats(folder / JSONL, folder, ("jsonl", "csv", "parquet"), summary)
+    files = write_formats(folder / JSONL, folder, ("jsonl", "csv", "parquet"), summary.columns)
     values: dict[str, Any] = {
         "key": key,
         "run_id": 7,

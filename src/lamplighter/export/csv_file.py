@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from lamplighter.export.values import json_text
 CSV = "records.csv"
 # With one of these at its beginning, a spreadsheet takes a text for a formula, or moves it to another cell.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NOT_AS_JSON = (bool, list, dict)  # what the writer would write otherwise than JSON does
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -33,16 +34,16 @@ def write_csv(records: Path, target: Path, columns: Sequence[str]) -> None:
         text.detach()  # the file is closed by who opened it
 
 
-def _rows(records: Path, columns: Sequence[str]) -> Iterator[list[str]]:
+def _rows(records: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
     for record in read_records(records):
-        yield [_cell(record, name) for name in columns]
-
-
-def _cell(record: Mapping[str, Any], name: str) -> str:
-    value = record.get(name)
-    if value is None:
-        return ""
-    return _guarded(value) if isinstance(value, str) else json_text(value)
+        row = list(map(record.get, columns))
+        for place, value in enumerate(row):
+            if isinstance(value, str):
+                if value.startswith(_FORMULA):
+                    row[place] = _guarded(value)
+            elif isinstance(value, _NOT_AS_JSON):
+                row[place] = json_text(value)
+        yield row
 
 
 def _guarded(text: str) -> str:

@@ -5,8 +5,11 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
+
+import msgspec
 
 from lamplighter.disk import open_plain, remove
 
@@ -43,13 +46,8 @@ def records_in(file: BinaryIO, *, skip: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def _records_in_lines(lines: Iterable[bytes], skip: int) -> Iterator[dict[str, Any]]:
-    seen = 0
-    for line in lines:
-        record = record_of(line)
-        if record is not None:
-            seen += 1
-            if seen > skip:
-                yield record
+    records = (record for record in map(record_of, lines) if record is not None)
+    return islice(records, skip, None)
 
 
 def record_of(line: bytes) -> dict[str, Any] | None:
@@ -57,22 +55,26 @@ def record_of(line: bytes) -> dict[str, Any] | None:
 
     NaN, Infinity and numbers that no double can hold, which programs write and JSON has not, become null.
     """
-    found = record_and_line(line)
-    return None if found is None else found[0]
+    try:
+        value = _DECODER.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        found = record_and_line(line)
+        return None if found is None else found[0]
+    return None if _is_too_deep(line, value) else value
 
 
 def record_and_line(line: bytes) -> tuple[dict[str, Any], bytes] | None:
     """The record of a line, and the line as every reader of JSON takes it, with its end."""
     text = line.removeprefix(BYTE_ORDER_MARK)
     try:
+        value = _DECODER.decode(text)
+    except (msgspec.DecodeError, RecursionError):
         try:
-            value = _STRICT_DECODER.decode(text.decode())
-        except ValueError:
             value = _LENIENT_DECODER.decode(text.decode())
-            text = json.dumps(value, separators=(",", ":")).encode()
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or (line.count(b"{") + line.count(b"[") > DEEPEST and _is_deep(value)):
+        except (ValueError, RecursionError):
+            return None
+        text = json.dumps(value, separators=(",", ":")).encode()
+    if not isinstance(value, dict) or _is_too_deep(line, value):
         return None
     return value, text if text.endswith(b"\n") else text + b"\n"
 
@@ -96,21 +98,14 @@ def whole_file(target: Path, mark: str = "") -> Iterator[BinaryIO]:
         raise
 
 
-def _refuse(_constant: str) -> NoReturn:
-    raise ValueError("JSON has no such number")
-
-
 def _finite(text: str) -> float | None:
     number = float(text)
     return None if math.isinf(number) else number
 
 
-def _finite_only(text: str) -> float:
-    number = float(text)
-    return _refuse(text) if math.isinf(number) else number
-
-
-def _is_deep(value: Any) -> bool:
+def _is_too_deep(line: bytes, value: Any) -> bool:
+    if line.count(b"{") + line.count(b"[") <= DEEPEST:
+        return False
     level = [value]
     for _ in range(DEEPEST):
         level = [
@@ -124,5 +119,6 @@ def _is_deep(value: Any) -> bool:
     return True
 
 
+# The first takes nothing but JSON, and objects only; what it refuses, the second one looks at again.
+_DECODER = msgspec.json.Decoder(dict[str, Any])
 _LENIENT_DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_finite)
-_STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite_only)

@@ -1,6 +1,6 @@
 """Records as one Parquet file: a column a field, each of one type, written a group of rows at a time."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -44,7 +44,7 @@ def write_parquet(records: Path, target: Path, columns: Sequence[str]) -> None:
     with whole_file(target) as out, pq.ParquetWriter(out, schema, compression="zstd") as writer:
         for group in _groups(read_records(records), len(names)):
             arrays = [
-                pa.array(map(_CELLS[kinds[name]], (record.get(name) for record in group)), kind.type)
+                pa.array(_cells([record.get(name) for record in group], kinds[name]), kind.type)
                 for name, kind in zip(names, schema, strict=True)
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
@@ -56,27 +56,10 @@ def _groups(records: Iterator[Mapping[str, Any]], width: int) -> Iterator[list[M
         yield group
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _as_number(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _as_text(value: Any) -> str | None:
-    return None if value is None else clean_text(value)
-
-
-def _as_json(value: Any) -> str | None:
-    return None if value is None else clean_text(json_text(value))
-
-
-_CELLS: Mapping[Kind, Callable[[Any], Any]] = {
-    Kind.EMPTY: _as_it_is,
-    Kind.BOOLEAN: _as_it_is,
-    Kind.INTEGER: _as_it_is,
-    Kind.NUMBER: _as_number,
-    Kind.TEXT: _as_text,
-    Kind.JSON: _as_json,
-}
+def _cells(values: list[Any], kind: Kind) -> list[Any]:
+    """The values as a column of this kind takes them; those of most kinds it takes as they are."""
+    if kind is Kind.JSON:
+        return [None if value is None else clean_text(json_text(value)) for value in values]
+    if kind is Kind.TEXT:
+        return [None if value is None else clean_text(value) for value in values]
+    return values

@@ -4,7 +4,6 @@ The agent's own file is only read. A line that is not a JSON object is left out 
 attempt's folder as it was written.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from lamplighter.export.values import MOST_COLUMNS as MOST_COLUMNS
 from lamplighter.manifest.json_schema import RecordSchema
 
 JSONL = "records.jsonl"
+_COPIED_AT_ONCE = 1024**2
 
 
 @dataclass(slots=True)
@@ -65,37 +65,47 @@ def check_records(
     return survey.finished()
 
 
-def merge(parts: Sequence[Path], target: Path) -> RecordSummary:
-    """Put checked records files one behind the other into ``target``, whole or not at all.
+def merge(parts: Sequence[Path], target: Path) -> int:
+    """Put checked records files one behind the other into ``target``, whole or not at all; how many records.
 
-    The parts are copied as they are; what is said of them comes from one pass over the result.
+    The parts are copied as they are: each of their lines is a record, with its end.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
     with whole_file(target) as out:
         for part in parts:
             with part.open("rb") as file:
-                shutil.copyfileobj(file, out, 1024**2)
-    survey = _Survey((), None)
-    for record in read_records(target):
-        survey.look_at(record)
-    return survey.finished()
+                while block := file.read(_COPIED_AT_ONCE):
+                    count += block.count(b"\n")
+                    out.write(block)
+    return count
+
+
+def columns_of(records: Path) -> list[str]:
+    """The fields of checked records in the order in which they are first seen; of too many not all."""
+    columns: dict[str, None] = {}
+    for record in read_records(records):
+        columns.update(dict.fromkeys(record))
+        if len(columns) > MOST_COLUMNS:
+            break
+    return list(columns)
 
 
 def write_formats(
-    records: Path, folder: Path, formats: Collection[str], summary: RecordSummary
+    records: Path, folder: Path, formats: Collection[str], columns: Sequence[str]
 ) -> dict[str, Path]:
     """Write checked records (of a run, or merged ones of a set) into ``folder`` in each of the formats.
 
-    ``summary`` is what is known of them. Returns the file of each format; without records, or with more columns
-    than a table has, there is neither CSV nor Parquet. Each is written whole or not at all.
+    ``columns`` are their fields. Returns the file of each format; without records, or with more columns than a
+    table has, there is neither CSV nor Parquet. Each is written whole or not at all.
     """
     written = {"jsonl": records} if "jsonl" in formats else {}
     for name, target, write in (
         ("csv", folder / CSV, write_csv),
         ("parquet", folder / PARQUET, write_parquet),
     ):
-        if name in formats and 0 < len(summary.columns) <= MOST_COLUMNS:
-            write(records, target, summary.columns)
+        if name in formats and 0 < len(columns) <= MOST_COLUMNS:
+            write(records, target, columns)
             written[name] = target
         else:
             target.unlink(missing_ok=True)  # of an attempt before this one

@@ -7,6 +7,7 @@ from typing import Any
 
 # Beyond this a table is no table.
 MOST_COLUMNS = 1000
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 INT64 = range(-(2**63), 2**63)
 _EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
 
@@ -34,6 +35,13 @@ class _Seen(Enum):
     NESTED = 7
 
 
+_OF_TYPE: Mapping[type, _Seen] = {
+    bool: _Seen.BOOLEAN,
+    float: _Seen.DOUBLE,
+    str: _Seen.TEXT,
+    list: _Seen.NESTED,
+    dict: _Seen.NESTED,
+}
 _KINDS: Mapping[frozenset[_Seen], Kind] = {
     frozenset(): Kind.EMPTY,
     frozenset({_Seen.BOOLEAN}): Kind.BOOLEAN,
@@ -66,7 +74,7 @@ def kinds_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
 
 def json_text(value: Any) -> str:
     """``value`` as JSON, with letters as they are."""
-    return json.dumps(value, ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def clean_text(text: str) -> str:
@@ -75,12 +83,8 @@ def clean_text(text: str) -> str:
 
 
 def _look(value: Any) -> _Seen:
-    if isinstance(value, bool):
-        return _Seen.BOOLEAN
-    if isinstance(value, int):
-        if value in _EXACT_IN_DOUBLE:
-            return _Seen.NEAR
-        return _Seen.WIDE if value in INT64 else _Seen.BEYOND
-    if isinstance(value, float):
-        return _Seen.DOUBLE
-    return _Seen.TEXT if isinstance(value, str) else _Seen.NESTED
+    if type(value) is not int:
+        return _OF_TYPE[type(value)]
+    if value in _EXACT_IN_DOUBLE:
+        return _Seen.NEAR
+    return _Seen.WIDE if value in INT64 else _Seen.BEYOND

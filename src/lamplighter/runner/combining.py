@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lamplighter.control.face import FileRow
-from lamplighter.export.records import JSONL, merge, write_formats
+from lamplighter.export.records import JSONL, columns_of, merge, write_formats
 from lamplighter.files import Files
 from lamplighter.planner import Combination
 
@@ -34,9 +34,10 @@ def _merge_into(target: Path, files: Files, wanted: Combination, formats: Sequen
     gone = tuple(
         sequence for (sequence, _, _), part in zip(wanted.merged, parts, strict=True) if not part.exists()
     )
-    summary = merge([part for part in parts if part.exists()], target / JSONL)
-    write_formats(target / JSONL, target, formats, summary)
-    return replace(wanted, folder=target.name, records=summary.count, removed=gone)
+    count = merge([part for part in parts if part.exists()], target / JSONL)
+    columns = columns_of(target / JSONL) if set(formats) - {"jsonl"} else ()
+    write_formats(target / JSONL, target, formats, columns)
+    return replace(wanted, folder=target.name, records=count, removed=gone)
 
 
 def listed(files: Files, first_run: int, made: Combination, formats: Sequence[str]) -> list[FileRow]:

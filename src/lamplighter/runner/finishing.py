@@ -38,7 +38,7 @@ def finish(attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None) -
         _begin_export(attempt)
     if not is_part(attempt.run):
         folder = export_folder(attempt)
-        write_formats(folder / JSONL, folder, attempt.manifest.export.formats, summary)
+        write_formats(folder / JSONL, folder, attempt.manifest.export.formats, summary.columns)
         result = delivering.delivered(attempt, result)
     own = set(attempt.shop.files.bundle_names(attempt.bundle))
     keep_leftovers(attempt.folder, own, attempt.say)
