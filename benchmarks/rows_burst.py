@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from burst import fire_all, insert_same_rows, prepare
+from filled import fire_all, insert_same_rows, prepare
 from peers import ask, python_of
 from report import OURS, Case, Table
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from burst import prepare
+from filled import prepare
 from lamplighter.store.tables import schedules
 from peers import ask, python_of
 from report import OURS, Case, Table, Values
@@ -66,8 +66,6 @@ def _ours(size: int) -> dict[str, float]:
         with db.write() as c:
             c.execute(schedules.update().values(next_due=later, fire_at=later))
         db.close()
-        for part in data.glob("burst.db*"):
-            part.rename(data / part.name.replace("burst", "lamplighter"))
         found = _looked_at(data)
     return {**found, "megabytes": max(found["megabytes"] - empty, 0.0)}
 

@@ -23,7 +23,7 @@ def main() -> None:
     stores: Any = importlib.import_module("apscheduler.jobstores.sqlalchemy")
     schedulers: Any = importlib.import_module("apscheduler.schedulers.background")
     address = f"sqlite:///{asked['file']}"
-    _fill(stores, schedulers, address, asked["jobs"])
+    fill(stores, schedulers, address, asked["jobs"])
     before = _resident()
     begun = time.perf_counter()
     store = stores.SQLAlchemyJobStore(url=address)
@@ -40,7 +40,7 @@ def main() -> None:
     json.dump([{"start": started, "megabytes": grown, "idle": idle, "disk": disk}], sys.stdout)
 
 
-def _fill(stores: Any, schedulers: Any, address: str, jobs: int) -> None:
+def fill(stores: Any, schedulers: Any, address: str, jobs: int) -> None:
     """The rows that ``add_job`` would write, in one transaction: it commits for each of them."""
     store = stores.SQLAlchemyJobStore(url=address)
     scheduler = schedulers.BackgroundScheduler(jobstores={"default": store}, timezone="UTC")

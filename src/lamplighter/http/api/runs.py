@@ -42,6 +42,7 @@ router = APIRouter(tags=["runs"], route_class=OnceRoute)
 downloads = APIRouter(tags=["runs"])
 
 _CHUNK = 256 * 1024
+_FIRST_LOOK_AFTER = 0.02  # seconds; then ever later: a short run is known to have ended soon after
 _TIME_OUT = "the time-out of a synchronous start"
 _REMOVE_METHODS = ("RemoveEntireRun", "RemoveAllFiles", "RemoveAllFilesAndAgentInput")
 
@@ -289,11 +290,13 @@ def read_log(
 
 async def _end_of(use: Services, caller: Actor, run: Run, patience: float) -> Run | None:
     deadline = time.monotonic() + patience
+    pause = _FIRST_LOOK_AFTER
     while time.monotonic() < deadline:
+        await asyncio.sleep(pause)
         current = await run_in_threadpool(use.runs.get, caller, run.agent_id, run.id)
         if current.status.is_terminal:
             return current
-        await asyncio.sleep(LOOK_EVERY)
+        pause = min(pause * 1.5, LOOK_EVERY)
     return None
 
 

@@ -1,15 +1,5 @@
-"""10,000 schedules due in the same second: how long until all fires are committed?
+"""A database with schedules that are due, and others that are not, and the engine that fires them."""
 
-The measure is a ratio: the engine's time (reading what is due, planning, ledger, sets, runs, next due times, all
-committed) to the time of a bare bulk insert of the same ledger, set and run rows on the same database. Both run
-in turn, on fresh databases, and the medians and each pair's ratio are printed. Run it with::
-
-    python benchmarks/burst.py --schedules 10000 --rounds 5
-"""
-
-import argparse
-import statistics
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +22,7 @@ DUE = datetime(2026, 1, 5, 12, 1, tzinfo=UTC)
 
 def prepare(folder: Path, due: int, idle: int) -> Database:
     """A database with one agent, ``due`` schedules due at once and ``idle`` ones that are not."""
-    db = Database.embedded(folder / "burst.db")
+    db = Database.embedded(folder / "lamplighter.db")
     migrate(db)
     with db.write() as c:
         user = users.set_up(c, "admin", "Default", CREATED)
@@ -42,8 +32,8 @@ def prepare(folder: Path, due: int, idle: int) -> Database:
         agents.insert_version(c, version | {"bundle": "", "manifest": {}})
         first = _schedule(agent)
         schedules.insert(c, first, TZDATA_VERSION)
-        _multiply(c, due - 1, DUE)
-        _multiply(c, idle, DUE + timedelta(days=30))
+        multiply(c, due - 1, DUE)
+        multiply(c, idle, DUE + timedelta(days=30))
     return db
 
 
@@ -66,7 +56,7 @@ def _schedule(agent: int) -> Schedule:
     )
 
 
-def _multiply(c: sa.Connection, count: int, due: datetime) -> None:
+def multiply(c: sa.Connection, count: int, due: datetime) -> None:
     """Copies of the first schedule, made by the database."""
     row = c.execute(sa.select(schedule_table).limit(1)).mappings().one()
     copy = {k: v for k, v in row.items() if k != "id"} | {"next_due": due, "fire_at": due}
@@ -93,36 +83,3 @@ def insert_same_rows(source: Database, target: Database) -> float:
         for table in tables:
             c.execute(table.insert(), rows[table.name])
     return time.perf_counter() - begin
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--schedules", type=int, default=10_000, help="due in the same second")
-    parser.add_argument("--idle", type=int, default=0, help="further schedules that are not due")
-    parser.add_argument("--rounds", type=int, default=5)
-    wanted = parser.parse_args()
-    ours, bare = [], []
-    for number in range(wanted.rounds):
-        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-            db, other = (
-                prepare(Path(one), wanted.schedules, wanted.idle),
-                prepare(Path(two), wanted.schedules, wanted.idle),
-            )
-            ours.append(fire_all(db))
-            with db.read() as c:
-                count = c.execute(sa.text("SELECT count(*) FROM fires")).scalar_one()
-            assert count == wanted.schedules, f"{count} fires of {wanted.schedules}"
-            bare.append(insert_same_rows(db, other))
-            db.close()
-            other.close()
-        print(f"round {number + 1}: fire {ours[-1]:.3f} s, bare insert {bare[-1]:.3f} s")
-    ratios = [a / b for a, b in zip(ours, bare, strict=True)]
-    fires_a_second = wanted.schedules / statistics.median(ours)
-    print(f"fire:        median {statistics.median(ours):.3f} s ({fires_a_second:,.0f} fires a second)")
-    print(f"bare insert: median {statistics.median(bare):.3f} s")
-    print(f"ratio:       median {statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,123 @@
+"""Lateness: from the time at which an agent is due to the moment at which its process runs."""
+
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from filled import multiply
+from lamplighter.store.database import Database
+from peers import ask, python_of
+from report import OURS, Case, Table, Values
+from running_server import RunningServer
+
+IDLE, LOADED = "one a second, nothing else", "50 a second, 100,000 more schedules"
+HALF = "25 a second, 100,000 more schedules"
+_WORK: Mapping[str, tuple[int, int, int]] = {  # due in a second, for how many seconds, how many more schedules
+    IDLE: (1, 20, 0),
+    HALF: (25, 20, 100_000),
+    LOADED: (50, 20, 100_000),
+}
+_TOO_MUCH = "not measured: a run takes seconds of processor time"
+
+
+def measure(rounds: int) -> list[Table]:
+    """Tables of the median and of the 99th percentile; subjects take turns."""
+    p50, p99 = _table("p50", "median"), _table("p99", "99th percentile")
+    for name, work in _WORK.items():
+        found: dict[str, list[list[float]]] = {}
+        for number in range(rounds):
+            for subject, run in _SUBJECTS.items():
+                if subject == "Prefect" and name != IDLE:
+                    continue
+                print(f"lateness, {name}: {subject}, round {number + 1} of {rounds}", flush=True)
+                found.setdefault(subject, []).append(_late(run, work))
+        for table, share in ((p50, 0.5), (p99, 0.99)):
+            values: dict[str, Values] = {
+                subject: [sorted(one)[min(int(len(one) * share), len(one) - 1)] for one in each]
+                for subject, each in found.items()
+            }
+            table.cases.append(Case(name, {"Prefect": _TOO_MUCH} | values))
+    return [p50, p99]
+
+
+def _table(name: str, what: str) -> Table:
+    return Table(
+        name=f"lateness-{name}",
+        title=f"Lateness, {what}",
+        unit="ms",
+        how="From the due time to what `sh -c 'date +%s.%N'` prints; due times are spread evenly over a second. The"
+        " n-th that prints is held against the n-th that was due. Ours keeps a ledger, a folder, a log and a keeper"
+        " for each run, all on the disk; APScheduler and Celery start the command in a thread and keep nothing of"
+        " it. Everyone may run 20 at once. SQLite has WAL and synchronous = FULL for ours and APScheduler; Celery's"
+        " messages are on Redis's disk before they are sent (appendfsync = always); Prefect sets synchronous ="
+        " NORMAL itself, and a run that it started too early counts as being late by that. For Prefect one is due"
+        " every 5 seconds. cron only knows minutes, and is not here.",
+        aim="99 % below 100 ms, below every peer",
+        against=("APScheduler", "Celery", "Prefect"),
+    )
+
+
+Work = tuple[int, int, int]
+Serve = Callable[[Path, list[str], Work], list[float]]
+
+
+def _late(serve: Serve, work: Work) -> list[float]:
+    with tempfile.TemporaryDirectory() as folder:
+        times = Path(folder) / "times"
+        command = ["sh", "-c", f"date +%s.%N >> {shlex.quote(str(times))}"]
+        due = sorted(serve(Path(folder), command, work))
+        began = sorted(map(float, times.read_text(encoding="ascii").split()))
+    if len(began) != len(due):
+        raise RuntimeError(f"{len(began)} of {len(due)} began")
+    return [abs(a - b) * 1000 for a, b in zip(began, due, strict=True)]
+
+
+def _ours(folder: Path, command: list[str], work: Work) -> list[float]:
+    each, seconds, idle = work
+    server = RunningServer(folder / "data", concurrency=20)
+    server.data.mkdir()
+    with server:
+        toml = f'[agent]\nname = "late"\nrun = {command!r}\n'
+        agent = server.call("POST", "/agent", {"files": {"agent.toml": toml}}, expect=201)["id"]
+        yearly = {"name": "idle", "cronExpression": "0 0 1 1 *"}
+        server.call("POST", f"/agent/{agent}/schedules", yearly, expect=201)
+    with closing(Database.embedded(server.data / "lamplighter.db")) as db, db.write() as c:
+        multiply(c, idle, datetime.now(UTC) + timedelta(days=30))
+    with server:
+        count = each * seconds
+        # The API takes no start that is less than a minute away.
+        first = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=65 + count / 50)
+        due = [first + timedelta(seconds=number / each) for number in range(count)]
+        for number, moment in enumerate(due):
+            at = moment.isoformat().replace("+00:00", "Z")
+            body = {"name": f"due {number}", "scheduleType": 1, "startTime": at}
+            server.call("POST", f"/agent/{agent}/schedules", body, expect=201)
+        time.sleep(max(0.0, (due[-1] - datetime.now(UTC)).total_seconds()) + 5)
+    return [moment.timestamp() for moment in due]
+
+
+def _peer(name: str, **more: int) -> Serve:
+    def serve(folder: Path, command: list[str], work: Work) -> list[float]:
+        each, seconds, idle = work
+        asked = {"folder": str(folder), "command": command, "each": each, "seconds": seconds, "idle": idle}
+        # Celery reads all of its schedules before it begins.
+        asked |= {"start": 10 + idle // 1000, "after": 5, **more}
+        [found] = ask(python_of(name), f"{name}_service", asked)
+        return list(map(float, found["due"]))  # type: ignore[arg-type]  # this one answers with a list
+
+    return serve
+
+
+_SUBJECTS: Mapping[str, Serve] = {
+    OURS: _ours,
+    "APScheduler": _peer("apscheduler"),
+    "Celery": _peer("celery"),
+    "Prefect": _peer("prefect", every=5, after=15),
+}
