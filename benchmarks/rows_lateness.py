@@ -19,7 +19,9 @@ from running_server import RunningServer
 
 IDLE, LOADED = "one a second, nothing else", "50 a second, 100,000 more schedules"
 HALF = "25 a second, 100,000 more schedules"
-_WORK: Mapping[str, tuple[int, int, int]] = {  # due in a second, for how many seconds, how many more schedules
+_WORK: Mapping[
+    str, tuple[int, int, int]
+] = {  # due in a second, for how many seconds, how many more schedules
     IDLE: (1, 20, 0),
     HALF: (25, 20, 100_000),
     LOADED: (50, 20, 100_000),

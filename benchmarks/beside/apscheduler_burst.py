@@ -1,6 +1,6 @@
 """Lets APScheduler 3 process jobs that are all due at once; they are in a SQLite database, and do nothing.
 
-Reads ``{"jobs": N, "file": "…"}`` from standard input and writes the seconds from the beginning of the pass that
+Reads ``{"jobs": N, "folder": "…"}`` from standard input and writes the seconds from the beginning of the pass that
 finds them due until all have been submitted and their next times are committed. The database has the settings that
 Lamplighter's has (WAL, synchronous = FULL), and the executor does nothing, so that only the scheduler is measured.
 """
@@ -24,7 +24,7 @@ def main() -> None:
     stores: Any = importlib.import_module("apscheduler.jobstores.sqlalchemy")
     schedulers: Any = importlib.import_module("apscheduler.schedulers.background")
     executors: Any = importlib.import_module("apscheduler.executors.base")
-    engine = sqlalchemy.create_engine(f"sqlite:///{asked['file']}")
+    engine = sqlalchemy.create_engine(f"sqlite:///{asked['folder']}/jobs.db")
 
     def set_up(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
