@@ -32,8 +32,10 @@ examples: $(VENV)/.dev-ready  ## record the examples of the OpenAPI document
 pictures: $(VENV)/.dev-ready  ## a picture of every page of the Control Center, in build/pictures
 	PYTHONPATH=tests $(BIN)/python tests/pages/take_pictures.py
 
-bench: $(VENV)/.dev-ready  ## the benchmarks; they print ratios and assert nothing
-	$(BIN)/python benchmarks/against_others.py --only fire-times --to build/against-others
+bench: $(VENV)/.dev-ready  ## measure beside others, hours long; writes benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/against_others.py
+
+looks: $(VENV)/.dev-ready  ## closer looks: what fires next, a fleet, pages; they print ratios
 	$(BIN)/python benchmarks/upcoming.py
 	$(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/pages.py
@@ -57,4 +59,4 @@ $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,fleet,notifications,parquet,postgresql,s3,tracing,dev]'
 	@touch $@ $(VENV)/.demo-ready
 
-.PHONY: help demo test check docs client examples pictures bench clean
+.PHONY: help demo test check docs client examples pictures bench looks clean

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 OURS = "Lamplighter"
+_HEADING = "\n## "
 Values = list[float] | str  # a word instead of numbers says why there are none
 
 
@@ -53,23 +54,24 @@ def ratio(case: Case, subject: str) -> float | None:
 
 
 def write(folder: Path, tables: Sequence[Table], versions: Mapping[str, str], rounds: int) -> None:
-    """Write ``RESULTS.md`` and the charts."""
-    charts = folder / "charts"
+    """Write ``RESULTS.md`` and the charts; what it has of other tables stays."""
+    charts, results = folder / "charts", folder / "RESULTS.md"
     charts.mkdir(exist_ok=True)
-    parts = [_head(versions, rounds)]
+    before = results.read_text(encoding="utf-8") if results.exists() else ""
+    sections = {part.partition("\n")[0]: part for part in before.split(_HEADING)[1:]}
     for table in tables:
         (charts / f"{table.name}.svg").write_text(_chart(table), encoding="utf-8")
-        parts.append(_section(table))
-    (folder / "RESULTS.md").write_text("\n".join(parts), encoding="utf-8")
+        sections[table.title] = _section(table, rounds)
+    results.write_text(_HEADING.join([_head(versions), *sections.values()]), encoding="utf-8")
 
 
-def _head(versions: Mapping[str, str], rounds: int) -> str:
+def _head(versions: Mapping[str, str]) -> str:
     listed = ", ".join(f"{name} {number}" for name, number in versions.items())
     return f"""# Measured beside others
 
-Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}; do not edit. All figures of a table are of one run on one
-machine: {_machine()}. Versions: {listed}. Subjects take turns, {rounds} rounds; a figure is the median, in brackets
-the spread from the least to the most, and `×` says how many times ours another one takes (more than 1: slower).
+Made by `make bench`; do not edit. All figures of a table are of one run on one machine: {_machine()}. Versions:
+{listed}. Subjects take turns; a figure is the median of the rounds, in brackets the spread from the least to the
+most, and `×` says how many times ours another one takes (more than 1: slower).
 """
 
 
@@ -90,11 +92,11 @@ def _machine() -> str:
     return f"{os.cpu_count()} processors ({model}), {memory} GiB, {system}"
 
 
-def _section(table: Table) -> str:
+def _section(table: Table, rounds: int) -> str:
     subjects = [OURS, *table.against]
     lines = [
-        f"\n## {table.title}\n",
-        f"{table.how} Aim: {table.aim}.\n",
+        f"{table.title}\n",
+        f"{table.how} Aim: {table.aim}. Measured on {datetime.now(UTC):%Y-%m-%d} in {rounds} rounds.\n",
         f"![{table.title}: how many times ours the others take](charts/{table.name}.svg)\n",
         f"| {table.unit} | {' | '.join(subjects)} |",
         f"| --- |{' --- |' * len(subjects)}",

@@ -1,7 +1,7 @@
 """Lets Celery beat send tasks that are all due at once; they are in its database.
 
-Reads ``{"jobs": N, "folder": "…"}`` from standard input and writes the seconds until all have been sent to Redis and
-what the scheduler keeps of them is in its database; no worker is there.
+Reads ``{"jobs": N, "folder": "…"}`` from standard input and writes the seconds until all have been sent to Redis
+and what the scheduler keeps of them is in its database; no worker is there.
 """
 
 import importlib

@@ -1,7 +1,7 @@
 """Lets Prefect's scheduler make flow runs for deployments whose next time is the same.
 
-Reads ``{"jobs": N, "folder": "…"}`` from standard input and writes the seconds of one pass that schedules one run of
-each. Prefect does this ahead of time, with its own settings of SQLite (WAL, synchronous = NORMAL).
+Reads ``{"jobs": N, "folder": "…"}`` from standard input and writes the seconds of one pass that schedules one run
+of each. Prefect does this ahead of time, with its own settings of SQLite (WAL, synchronous = NORMAL).
 """
 
 import asyncio
