@@ -23,8 +23,8 @@ _WORK: Mapping[
     str, tuple[int, int, int]
 ] = {  # due in a second, for how many seconds, how many more schedules
     IDLE: (1, 20, 0),
-    HALF: (25, 20, 100_000),
-    LOADED: (50, 20, 100_000),
+    HALF: (25, 10, 100_000),
+    LOADED: (50, 10, 100_000),
 }
 _TOO_MUCH = "not measured: a run takes seconds of processor time"
 
