@@ -96,7 +96,7 @@ def _section(table: Table, rounds: int) -> str:
     subjects = [OURS, *table.against]
     lines = [
         f"{table.title}\n",
-        f"{table.how} Aim: {table.aim}. Measured on {datetime.now(UTC):%Y-%m-%d} in {rounds} round{'s' * (rounds > 1)}.\n",
+        f"{table.how} Aim: {table.aim}. Measured on {datetime.now(UTC):%Y-%m-%d}, rounds: {rounds}.\n",
         f"![{table.title}: how many times ours the others take](charts/{table.name}.svg)\n",
         f"| {table.unit} | {' | '.join(subjects)} |",
         f"| --- |{' --- |' * len(subjects)}",

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -61,12 +62,19 @@ def served(folder: Path, **settings: str) -> Iterator[tuple[str, dict[str, str]]
 
 
 def post(url: str, body: Any) -> Any:
-    """The answer to a request."""
+    """The answer to a request; one that finds the server busy is made again, as Prefect's own client does."""
     request = urllib.request.Request(
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.loads(answer.read() or b"null")
+    for patience in range(20, -1, -1):
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as problem:
+            if problem.code != 503 or not patience:
+                raise
+            time.sleep(0.5)
+    raise AssertionError
 
 
 def deploy(url: str, folder: Path, name: str) -> str:
