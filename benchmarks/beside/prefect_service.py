@@ -103,7 +103,7 @@ def main() -> None:
                 stderr=log,
             )
         stack.callback(worker.wait)
-        stack.callback(worker.terminate)
+        stack.callback(worker.kill)  # asked to end, it sometimes never does
         time.sleep(asked["start"])
         first = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=15)
         due = [
