@@ -111,7 +111,7 @@ def _peer(name: str, **more: int) -> Serve:
         each, seconds, idle = work
         asked = {"folder": str(folder), "command": command, "each": each, "seconds": seconds, "idle": idle}
         # Celery reads all of its schedules before it begins.
-        asked |= {"start": 10 + idle // 1000, "after": 5, **more}
+        asked |= {"start": 10 + idle // 1000, "after": 60, **more}
         [found] = ask(python_of(name), f"{name}_service", asked)
         return list(map(float, found["due"]))  # type: ignore[arg-type]  # this one answers with a list
 
