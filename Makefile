@@ -32,13 +32,8 @@ examples: $(VENV)/.dev-ready  ## record the examples of the OpenAPI document
 pictures: $(VENV)/.dev-ready  ## a picture of every page of the Control Center, in build/pictures
 	PYTHONPATH=tests $(BIN)/python tests/pages/take_pictures.py
 
-bench: $(VENV)/.dev-ready  ## measure beside others, hours long; writes benchmarks/RESULTS.md
+bench: $(VENV)/.dev-ready  ## measure beside others, for hours; writes benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/against_others.py
-
-looks: $(VENV)/.dev-ready  ## closer looks: what fires next, a fleet, pages; they print ratios
-	$(BIN)/python benchmarks/upcoming.py
-	$(BIN)/python benchmarks/fleet.py
-	$(BIN)/python benchmarks/pages.py
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -59,4 +54,4 @@ $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[scrapy,fleet,notifications,parquet,postgresql,s3,tracing,dev]'
 	@touch $@ $(VENV)/.demo-ready
 
-.PHONY: help demo test check docs client examples pictures bench looks clean
+.PHONY: help demo test check docs client examples pictures bench clean

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from uv import find_uv_bin
 
@@ -65,11 +66,11 @@ def our_version() -> str:
     return version("lamplighter")
 
 
-def ask(python: str | Path, script: str, asked: object, **environment: str) -> list[dict[str, float | str]]:
+def ask(python: str | Path, script: str, asked: object, **environment: str) -> list[dict[str, Any]]:
     """What a script of ``beside`` answers to a JSON document, run with an interpreter."""
     path = Path(__file__).parent / "beside" / f"{script}.py"
     text = _run([str(python), str(path)], json.dumps(asked), environment)
-    found: list[dict[str, float | str]] = json.loads(text)
+    found: list[dict[str, Any]] = json.loads(text)
     return found
 
 

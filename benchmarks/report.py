@@ -24,9 +24,18 @@ class Case:
     """
 
     name: str
-    values: dict[str, Values]
+    values: dict[str, Values] = field(default_factory=dict)
     size: int = 0
     series: str = ""
+
+    def add(self, subject: str, value: float | str) -> None:
+        """Note what a subject took in one more round, or the word that says why there is no number."""
+        if isinstance(value, str):
+            self.values[subject] = value
+            return
+        rounds = self.values.setdefault(subject, [])
+        if isinstance(rounds, list):
+            rounds.append(value)
 
 
 @dataclass(slots=True)
@@ -54,11 +63,11 @@ def ratio(case: Case, subject: str) -> float | None:
 
 
 def write(folder: Path, tables: Sequence[Table], versions: Mapping[str, str], rounds: int) -> None:
-    """Write ``RESULTS.md`` and the charts; what it has of other tables stays."""
+    """Write ``RESULTS.md`` and the charts; tables of other rows stay, of the same machine and versions."""
     charts, results = folder / "charts", folder / "RESULTS.md"
     charts.mkdir(exist_ok=True)
-    before = results.read_text(encoding="utf-8") if results.exists() else ""
-    sections = {part.partition("\n")[0]: part for part in before.split(_HEADING)[1:]}
+    head, *others = results.read_text(encoding="utf-8").split(_HEADING) if results.exists() else [""]
+    sections = {part.partition("\n")[0]: part for part in others if head == _head(versions)}
     for table in tables:
         (charts / f"{table.name}.svg").write_text(_chart(table), encoding="utf-8")
         sections[table.title] = _section(table, rounds)

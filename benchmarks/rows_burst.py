@@ -1,9 +1,16 @@
 """Schedules that are all due in the same second: how long until all fires are committed."""
 
 import tempfile
+import time
 from pathlib import Path
 
-from filled import fire_all, insert_same_rows, prepare
+import sqlalchemy as sa
+
+from filled_database import DUE, prepare
+from lamplighter.clock import SystemClock
+from lamplighter.engine import Engine
+from lamplighter.store.database import Database
+from lamplighter.store.tables import fires, parallel_sets, runs
 from peers import ask, python_of
 from report import OURS, Case, Table
 
@@ -19,44 +26,56 @@ def measure(rounds: int) -> list[Table]:
         name="burst",
         title="Schedules due in the same second, until all fires are committed",
         unit="seconds",
-        how="SQLite with WAL and synchronous = FULL for everyone. The floor is a bare bulk insert of the rows that"
-        " ours writes. APScheduler 3 has its jobs in its database store, with an executor that does nothing; it"
-        " updates a row a job and keeps no ledger. Celery beat sends to a Redis that has each message on its disk"
-        " (appendfsync = always) and then writes a row a task. Prefect makes its runs ahead of time, one of each"
-        " deployment here, 1,000 at once; it sets synchronous = NORMAL itself.",
+        how="SQLite with WAL and synchronous = FULL for everyone but Prefect, which sets NORMAL itself. The floor"
+        " is a bare bulk insert of the rows that ours writes. APScheduler 3 has its jobs in its database store, with"
+        " an executor that does nothing; it updates a row a job and keeps no ledger. Celery beat sends to a Redis"
+        " that has each message on its disk (appendfsync = always) and then writes a row a task. Prefect makes its"
+        " runs ahead of time, one of each deployment here, 1,000 at once.",
         aim="at most 2 times the floor (0.5 × or more in its column), 20 times the best peer",
         against=("bare insert", *_PEERS.values()),
     )
     for size in SIZES:
-        case = Case(f"{size:,} schedules", {subject: [] for subject in (OURS, *table.against)}, size)
+        case = Case(f"{size:,} schedules", size=size)
         for number in range(rounds):
             print(f"burst of {size:,}, round {number + 1} of {rounds}", flush=True)
             ours, floor = _ours(size)
-            _add(case, OURS, ours)
-            _add(case, "bare insert", floor)
+            case.add(OURS, ours)
+            case.add("bare insert", floor)
             for name, title in _PEERS.items():
-                if size > _MOST[name]:
-                    case.values[title] = "not measured"
-                else:
-                    _add(case, title, _peer(name, size))
+                case.add(title, _peer(name, size) if size <= _MOST[name] else "not measured")
         table.cases.append(case)
     return [table]
-
-
-def _add(case: Case, subject: str, value: float) -> None:
-    values = case.values[subject]
-    if isinstance(values, list):
-        values.append(value)
 
 
 def _ours(size: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
         db, other = prepare(Path(one), size, 0), prepare(Path(two), size, 0)
-        took = fire_all(db)
-        floor = insert_same_rows(db, other)
+        took = _fire_all(db)
+        floor = _insert_same_rows(db, other)
         db.close()
         other.close()
     return took, floor
+
+
+def _fire_all(db: Database) -> float:
+    """Seconds until the engine has committed all fires."""
+    engine = Engine(db, SystemClock(), lambda: None)
+    begin = time.perf_counter()
+    while engine.fire_once(DUE):
+        pass
+    return time.perf_counter() - begin
+
+
+def _insert_same_rows(source: Database, target: Database) -> float:
+    """Seconds to insert the ledger, set and run rows of ``source`` into ``target`` in one transaction."""
+    tables = (fires, parallel_sets, runs)
+    with source.read() as c:
+        rows = {table.name: [dict(r) for r in c.execute(sa.select(table)).mappings()] for table in tables}
+    begin = time.perf_counter()
+    with target.write() as c:
+        for table in tables:
+            c.execute(table.insert(), rows[table.name])
+    return time.perf_counter() - begin
 
 
 def _peer(name: str, size: int) -> float:

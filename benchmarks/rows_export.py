@@ -6,8 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from peers import ask, python_of
-from report import OURS, Case, Table, Values
+from peers import PEERS, ask, python_of
+from report import OURS, Case, Table
 
 PARTS = 10
 SIZES = (10_000, 100_000, 1_000_000)  # records in each part
@@ -29,24 +29,16 @@ def measure(rounds: int) -> list[Table]:
             target = Path(folder) / "target"
             target.mkdir()
             for kind in _FORMATS:
-                took: dict[str, Values] = {}
-                most: dict[str, Values] = {}
-                for number in range(rounds):
-                    print(
-                        f"export of {PARTS} × {size:,} to {kind}, round {number + 1} of {rounds}", flush=True
-                    )
-                    for subject in _TOOLS:
-                        found = _one(subject, kind, parts, target)
-                        for values, name in ((took, "seconds"), (most, "megabytes")):
-                            if isinstance(found, str):
-                                values[subject] = found
-                            else:
-                                listed = values.setdefault(subject, [])
-                                assert isinstance(listed, list)
-                                listed.append(float(found[name]))
                 name = f"{PARTS} × {size:,} records, {kind}"
-                time_.cases.append(Case(name, took, size, kind))
-                memory.cases.append(Case(name, most, size, kind))
+                took, most = Case(name, size=size, series=kind), Case(name, size=size, series=kind)
+                for number in range(rounds):
+                    print(f"export of {name}, round {number + 1} of {rounds}", flush=True)
+                    for subject in _TOOLS:
+                        seconds, megabytes = _one(subject, kind, parts, target)
+                        took.add(subject, seconds)
+                        most.add(subject, megabytes)
+                time_.cases.append(took)
+                memory.cases.append(most)
     return [time_, memory]
 
 
@@ -86,13 +78,14 @@ def _write(folder: Path, size: int) -> list[Path]:
     return parts
 
 
-def _one(subject: str, kind: str, parts: list[Path], target: Path) -> dict[str, float | str] | str:
+def _one(subject: str, kind: str, parts: list[Path], target: Path) -> tuple[float | str, float | str]:
+    """Seconds and megabytes, or a word that says why there are none."""
     if (subject, kind) in _CANNOT:
-        return _CANNOT[subject, kind]
+        return _CANNOT[subject, kind], _CANNOT[subject, kind]
     tool = _TOOLS[subject]
-    python = python_of(tool) if tool in {"polars", "pyarrow"} else sys.executable
+    python = python_of(tool) if tool in PEERS else sys.executable
     asked = {"tool": tool, "format": kind, "parts": [str(part) for part in parts]}
     [found] = ask(python, "export", asked | {"target": str(target / "records")})
     for file in target.iterdir():
         file.unlink()
-    return found
+    return found["seconds"], found["megabytes"]

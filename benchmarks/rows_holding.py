@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from filled import prepare
+from filled_database import prepare
 from lamplighter.store.tables import schedules
 from peers import ask, python_of
-from report import OURS, Case, Table, Values
+from report import OURS, Case, Table
 from running_server import RunningServer
 
 SIZES = (1_000, 100_000, 1_000_000)
@@ -27,19 +27,19 @@ _KINDS = {
 
 def measure(rounds: int) -> list[Table]:
     """A table for each kind of cost."""
-    found: dict[str, dict[int, dict[str, Values]]] = {kind: {} for kind in _KINDS}
+    tables = {kind: _table(kind) for kind in _KINDS}
     for size in SIZES:
+        for table in tables.values():
+            table.cases.append(Case(f"{size:,} schedules", size=size))
         for number in range(rounds):
             print(f"holding {size:,}, round {number + 1} of {rounds}", flush=True)
             for subject, values in ((OURS, _ours(size)), ("APScheduler", _apscheduler(size))):
                 for kind, value in values.items():
-                    listed = found[kind].setdefault(size, {}).setdefault(subject, [])
-                    if isinstance(listed, list):
-                        listed.append(value)
-    return [_table(kind, found[kind]) for kind in _KINDS]
+                    tables[kind].cases[-1].add(subject, value)
+    return list(tables.values())
 
 
-def _table(kind: str, found: dict[int, dict[str, Values]]) -> Table:
+def _table(kind: str) -> Table:
     how, unit = _KINDS[kind]
     return Table(
         name=f"holding-{kind}",
@@ -49,7 +49,6 @@ def _table(kind: str, found: dict[int, dict[str, Values]]) -> Table:
         " APScheduler its scheduler alone, with its database store on SQLite.",
         aim="flat memory, start below 3 s with 1,000,000",
         against=("APScheduler",),
-        cases=[Case(f"{size:,} schedules", dict(values), size) for size, values in found.items()],
     )
 
 

@@ -8,45 +8,48 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from filled import multiply
+from filled_database import multiply
 from lamplighter.store.database import Database
 from peers import ask, python_of
-from report import OURS, Case, Table, Values
+from report import OURS, Case, Table
 from running_server import RunningServer
 
-IDLE, LOADED = "one a second, nothing else", "50 a second, 100,000 more schedules"
-HALF = "25 a second, 100,000 more schedules"
-_WORK: Mapping[
-    str, tuple[int, int, int]
-] = {  # due in a second, for how many seconds, how many more schedules
-    IDLE: (1, 20, 0),
-    HALF: (25, 10, 100_000),
-    LOADED: (50, 10, 100_000),
+
+class Work(NamedTuple):
+    """How many are due in a second, for how many seconds, and how many more schedules there are."""
+
+    each: int
+    seconds: int
+    idle: int
+
+
+_WORK: Mapping[str, Work] = {
+    "one a second, nothing else": Work(1, 20, 0),
+    "25 a second, 100,000 more schedules": Work(25, 10, 100_000),
+    "50 a second, 100,000 more schedules": Work(50, 10, 100_000),
 }
-_TOO_MUCH = "not measured: a run takes seconds of processor time"
+Serve = Callable[[Path, list[str], Work], list[float]]  # when they were due, in seconds of the epoch
 
 
 def measure(rounds: int) -> list[Table]:
     """Tables of the median and of the 99th percentile; subjects take turns."""
     p50, p99 = _table("p50", "median"), _table("p99", "99th percentile")
     for name, work in _WORK.items():
-        found: dict[str, list[list[float]]] = {}
+        middle, most = Case(name), Case(name)
         for number in range(rounds):
-            for subject, run in _SUBJECTS.items():
-                if subject == "Prefect" and name != IDLE:
-                    continue
+            for subject, serve in _SUBJECTS.items():
                 print(f"lateness, {name}: {subject}, round {number + 1} of {rounds}", flush=True)
-                found.setdefault(subject, []).append(_late(run, work))
-        for table, share in ((p50, 0.5), (p99, 0.99)):
-            values: dict[str, Values] = {
-                subject: [sorted(one)[min(int(len(one) * share), len(one) - 1)] for one in each]
-                for subject, each in found.items()
-            }
-            values.setdefault("Prefect", _TOO_MUCH)
-            table.cases.append(Case(name, values))
+                # A run of Prefect takes seconds of processor time.
+                too_much = subject == "Prefect" and work.each > 1
+                late = "not measured" if too_much else _late(serve, work)
+                middle.add(subject, late if isinstance(late, str) else late[len(late) // 2])
+                most.add(subject, late if isinstance(late, str) else late[int(len(late) * 0.99)])
+        p50.cases.append(middle)
+        p99.cases.append(most)
     return [p50, p99]
 
 
@@ -67,23 +70,19 @@ def _table(name: str, what: str) -> Table:
     )
 
 
-Work = tuple[int, int, int]
-Serve = Callable[[Path, list[str], Work], list[float]]
-
-
-def _late(serve: Serve, work: Work) -> list[float]:
+def _late(serve: Serve, work: Work) -> list[float] | str:
+    """Milliseconds, the least first; or what is said of one that had not begun them all when it was ended."""
     with tempfile.TemporaryDirectory() as folder:
         times = Path(folder) / "times"
         command = ["sh", "-c", f"date +%s.%N >> {shlex.quote(str(times))}"]
         due = sorted(serve(Path(folder), command, work))
         began = sorted(map(float, times.read_text(encoding="ascii").split()))
     if len(began) != len(due):
-        raise RuntimeError(f"{len(began)} of {len(due)} began")
-    return [abs(a - b) * 1000 for a, b in zip(began, due, strict=True)]
+        return f"{len(began)} of {len(due)} began"
+    return sorted(abs(a - b) * 1000 for a, b in zip(began, due, strict=True))
 
 
 def _ours(folder: Path, command: list[str], work: Work) -> list[float]:
-    each, seconds, idle = work
     server = RunningServer(folder / "data", concurrency=20)
     server.data.mkdir()
     with server:
@@ -92,12 +91,12 @@ def _ours(folder: Path, command: list[str], work: Work) -> list[float]:
         yearly = {"name": "idle", "cronExpression": "0 0 1 1 *"}
         server.call("POST", f"/agent/{agent}/schedules", yearly, expect=201)
     with closing(Database.embedded(server.data / "lamplighter.db")) as db, db.write() as c:
-        multiply(c, idle, datetime.now(UTC) + timedelta(days=30))
+        multiply(c, work.idle, datetime.now(UTC) + timedelta(days=30))
     with server:
-        count = each * seconds
+        count = work.each * work.seconds
         # The API takes no start that is less than a minute away.
         first = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=65 + count / 50)
-        due = [first + timedelta(seconds=number / each) for number in range(count)]
+        due = [first + timedelta(seconds=number / work.each) for number in range(count)]
         for number, moment in enumerate(due):
             at = moment.isoformat().replace("+00:00", "Z")
             body = {"name": f"due {number}", "scheduleType": 1, "startTime": at}
@@ -108,19 +107,19 @@ def _ours(folder: Path, command: list[str], work: Work) -> list[float]:
 
 def _peer(name: str, **more: int) -> Serve:
     def serve(folder: Path, command: list[str], work: Work) -> list[float]:
-        each, seconds, idle = work
-        asked = {"folder": str(folder), "command": command, "each": each, "seconds": seconds, "idle": idle}
         # Celery reads all of its schedules before it begins.
-        asked |= {"start": 10 + idle // 1000, "after": 60, **more}
+        patience = {"start": 10 + work.idle // 1000, "after": 60}
+        asked = {"folder": str(folder), "command": command, **work._asdict(), **patience, **more}
         [found] = ask(python_of(name), f"{name}_service", asked)
-        return list(map(float, found["due"]))  # type: ignore[arg-type]  # this one answers with a list
+        due: list[float] = found["due"]
+        return due
 
     return serve
 
 
 _SUBJECTS: Mapping[str, Serve] = {
     OURS: _ours,
-    "APScheduler": _peer("apscheduler"),
+    "APScheduler": _peer("apscheduler", after=5),
     "Celery": _peer("celery"),
     "Prefect": _peer("prefect", every=5, after=15),
 }

@@ -77,21 +77,21 @@ def measure(rounds: int) -> list[Table]:
             subjects = _subjects(server, scrapyd, files)
             for kind, by_subject in subjects.items():
                 for table in (wall, cpu):
-                    table.cases.append(Case(kind, {subject: [] for subject in by_subject}))
+                    table.cases.append(Case(kind))
                     if "Scrapyd" not in by_subject:
-                        table.cases[-1].values["Scrapyd"] = "runs spiders only"
-            crowd = Case(f"{MANY} runs", {OURS: [], "bare": [], "Scrapyd": []})
+                        table.cases[-1].add("Scrapyd", "runs spiders only")
+            crowd = Case(f"{MANY} runs")
             many.cases.append(crowd)
             for number in range(rounds):
                 print(f"runs, round {number + 1} of {rounds}", flush=True)
                 for place, by_subject in enumerate(subjects.values()):
                     for subject, run in by_subject.items():
                         took, spent = run()
-                        _add(wall.cases[place], subject, took)
-                        _add(cpu.cases[place], subject, spent)
-                _add(crowd, OURS, _our_crowd(server))
-                _add(crowd, "bare", _bare_crowd(files))
-                _add(crowd, "Scrapyd", _scrapyd_crowd(scrapyd))
+                        wall.cases[place].add(subject, took)
+                        cpu.cases[place].add(subject, spent)
+                crowd.add(OURS, _our_crowd(server))
+                crowd.add("bare", _bare_crowd(files))
+                crowd.add("Scrapyd", _scrapyd_crowd(scrapyd))
     return [wall, cpu, many]
 
 
@@ -107,12 +107,6 @@ def _table(name: str, what: str, until: str) -> Table:
         " less than half of Scrapyd's overhead",
         against=("bare", "Scrapyd"),
     )
-
-
-def _add(case: Case, subject: str, value: float) -> None:
-    values = case.values[subject]
-    if isinstance(values, list):
-        values.append(value)
 
 
 # --- the subjects ---

@@ -22,7 +22,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from filled import prepare
+from filled_database import prepare
 from lamplighter import planner
 from lamplighter.http.api.analytics import as_json
 from lamplighter.model import Actor, ScheduleType, Timing

@@ -12,6 +12,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from apscheduler_store import durable_store
+
 
 def nothing() -> None:
     """What the jobs do."""
@@ -20,17 +22,8 @@ def nothing() -> None:
 def main() -> None:
     """Measure once."""
     asked = json.load(sys.stdin)
-    sqlalchemy: Any = importlib.import_module("sqlalchemy")
-    stores: Any = importlib.import_module("apscheduler.jobstores.sqlalchemy")
     schedulers: Any = importlib.import_module("apscheduler.schedulers.background")
     executors: Any = importlib.import_module("apscheduler.executors.base")
-    engine = sqlalchemy.create_engine(f"sqlite:///{asked['folder']}/jobs.db")
-
-    def set_up(connection: Any, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    sqlalchemy.event.listen(engine, "connect", set_up)
 
     class Nowhere(executors.BaseExecutor):  # type: ignore[misc]  # it is known only when it is installed
         """Takes jobs and says at once that they ran."""
@@ -39,7 +32,7 @@ def main() -> None:
             self._run_job_success(job.id, [])
 
     scheduler = schedulers.BackgroundScheduler(
-        jobstores={"default": stores.SQLAlchemyJobStore(engine=engine)},
+        jobstores={"default": durable_store(f"sqlite:///{asked['folder']}/jobs.db")},
         executors={"default": Nowhere()},
         job_defaults={"misfire_grace_time": None, "coalesce": True},
         timezone="UTC",

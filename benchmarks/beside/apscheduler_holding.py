@@ -8,13 +8,14 @@ nothing is due) and ``disk`` (megabytes of the database).
 
 import importlib
 import json
-import pickle
 import resource
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from apscheduler_store import fill
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     stores: Any = importlib.import_module("apscheduler.jobstores.sqlalchemy")
     schedulers: Any = importlib.import_module("apscheduler.schedulers.background")
     address = f"sqlite:///{asked['file']}"
-    fill(stores, schedulers, address, asked["jobs"])
+    fill(address, asked["jobs"])
     before = _resident()
     begun = time.perf_counter()
     store = stores.SQLAlchemyJobStore(url=address)
@@ -38,28 +39,6 @@ def main() -> None:
     scheduler.shutdown()
     disk = Path(asked["file"]).stat().st_size / 1e6
     json.dump([{"start": started, "megabytes": grown, "idle": idle, "disk": disk}], sys.stdout)
-
-
-def fill(stores: Any, schedulers: Any, address: str, jobs: int) -> None:
-    """The rows that ``add_job`` would write, in one transaction: it commits for each of them."""
-    store = stores.SQLAlchemyJobStore(url=address)
-    scheduler = schedulers.BackgroundScheduler(jobstores={"default": store}, timezone="UTC")
-    scheduler.start(paused=True)
-    due = datetime.now(UTC) + timedelta(days=30)
-    job = scheduler.add_job("time:sleep", "interval", args=[0], minutes=1, next_run_time=due, id="first")
-    state = job.__getstate__()
-    rows = [
-        {
-            "id": str(number),
-            "next_run_time": due.timestamp(),
-            "job_state": pickle.dumps({**state, "id": str(number)}, store.pickle_protocol),
-        }
-        for number in range(jobs - 1)
-    ]
-    with store.engine.begin() as connection:
-        for begin in range(0, len(rows), 10_000):
-            connection.execute(store.jobs_t.insert(), rows[begin : begin + 10_000])
-    scheduler.shutdown()
 
 
 def _resident() -> int:

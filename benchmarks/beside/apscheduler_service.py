@@ -1,7 +1,8 @@
 """Lets APScheduler 3 start a command at set times, with more jobs in its database that are not due.
 
-Reads ``{"folder": "…", "command": […], "each": N, "seconds": S, "idle": M}`` from standard input: N jobs are due at
-each of S seconds, one after the other. Writes the times at which they were ``due``, in seconds of the epoch.
+Reads ``{"folder": "…", "command": […], "each": N, "seconds": S, "idle": M, "after": A}`` from standard input: N
+jobs are due in each of S seconds, evenly, M more are not due, and it ends A seconds after the last. Writes the times
+at which they were ``due``, in seconds of the epoch.
 """
 
 import importlib
@@ -11,27 +12,18 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from apscheduler_holding import fill
+from apscheduler_store import durable_store, fill
 
 
 def main() -> None:
     """Serve until all have been started."""
     asked = json.load(sys.stdin)
-    stores: Any = importlib.import_module("apscheduler.jobstores.sqlalchemy")
     schedulers: Any = importlib.import_module("apscheduler.schedulers.background")
     executors: Any = importlib.import_module("apscheduler.executors.pool")
-    sqlalchemy: Any = importlib.import_module("sqlalchemy")
     address = f"sqlite:///{asked['folder']}/jobs.db"
-    fill(stores, schedulers, address, asked["idle"])
-    engine = sqlalchemy.create_engine(address)
-
-    def set_up(connection: Any, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    sqlalchemy.event.listen(engine, "connect", set_up)
+    fill(address, asked["idle"])
     scheduler = schedulers.BackgroundScheduler(
-        jobstores={"default": stores.SQLAlchemyJobStore(engine=engine)},
+        jobstores={"default": durable_store(address)},
         executors={"default": executors.ThreadPoolExecutor(20)},
         job_defaults={"misfire_grace_time": None},
         timezone="UTC",
@@ -45,7 +37,7 @@ def main() -> None:
             "subprocess:run", "date", run_date=moment, args=[asked["command"]], id=f"due {number}"
         )
     scheduler.resume()
-    time.sleep(max(0.0, (due[-1] - datetime.now(UTC)).total_seconds()) + 5)
+    time.sleep(max(0.0, (due[-1] - datetime.now(UTC)).total_seconds()) + asked["after"])
     scheduler.shutdown()
     json.dump([{"due": [moment.timestamp() for moment in due]}], sys.stdout)
 

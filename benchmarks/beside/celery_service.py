@@ -1,9 +1,9 @@
 """Lets Celery beat, with its schedules in a database, start a command at set times.
 
-Reads ``{"folder": "…", "command": […], "each": N, "seconds": S, "idle": M, "start": T}`` from standard input: N
-clocked tasks are due at each of S seconds, the first of them T seconds after they were written; M more are not due.
-The broker is a Redis that has each message on the disk before it says so. Writes the times at which they were
-``due``, in seconds of the epoch.
+Reads ``{"folder": "…", "command": […], "each": N, "seconds": S, "idle": M, "start": T, "after": A}`` from standard
+input: N clocked tasks are due in each of S seconds, evenly, the first of them T seconds after they were written; M
+more are not due, and it ends A seconds after the last. The broker is a Redis that has each message on the disk
+before it says so. Writes the times at which they were ``due``, in seconds of the epoch.
 """
 
 import importlib

@@ -1,7 +1,8 @@
 """Lets a Prefect server and its process worker start a command at set times.
 
-Reads ``{"folder": "…", "command": […], "each": N, "every": E, "seconds": S}`` from standard input: N flow runs are
-due every E seconds for S seconds. Writes the times at which they were ``due``, in seconds of the epoch.
+Reads ``{"folder": "…", "command": […], "each": N, "every": E, "seconds": S, "start": T, "after": A}`` from standard
+input: N flow runs are due every E seconds for S seconds. The worker has T seconds to get ready, and it ends A
+seconds after the last. Writes the times at which they were ``due``, in seconds of the epoch.
 """
 
 import json
@@ -28,7 +29,7 @@ def start():
 
 
 @contextmanager
-def served(folder: Path, **settings: str) -> Iterator[tuple[str, dict[str, str]]]:
+def served(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """A server with its database in the folder: the address of its API, and the environment for its commands."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -41,7 +42,6 @@ def served(folder: Path, **settings: str) -> Iterator[tuple[str, dict[str, str]]
         "PREFECT_API_URL": url,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
-        **settings,
     }
     with (folder / "server.log").open("wb") as log:
         command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port), "--no-ui"]
@@ -77,13 +77,6 @@ def post(url: str, body: Any) -> Any:
     raise AssertionError
 
 
-def deploy(url: str, folder: Path, name: str) -> str:
-    """A deployment of the flow in the folder, for the pool of process workers; its id."""
-    flow = post(f"{url}/flows/", {"name": "start"})["id"]
-    body = {"name": name, "flow_id": flow, "path": str(folder), "entrypoint": "flow.py:start"}
-    return str(post(f"{url}/deployments/", {**body, "work_pool_name": "bench"})["id"])
-
-
 def main() -> None:
     """Serve until all have been started."""
     asked = json.load(sys.stdin)
@@ -92,7 +85,9 @@ def main() -> None:
     with ExitStack() as stack:
         url, environment = stack.enter_context(served(folder))
         post(f"{url}/work_pools/", {"name": "bench", "type": "process"})
-        deployment = deploy(url, folder, "start")
+        flow = post(f"{url}/flows/", {"name": "start"})["id"]
+        body = {"name": "start", "flow_id": flow, "path": str(folder), "entrypoint": "flow.py:start"}
+        deployment = post(f"{url}/deployments/", {**body, "work_pool_name": "bench"})["id"]
         with (folder / "worker.log").open("wb") as log:
             command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "bench"]
             worker = subprocess.Popen(

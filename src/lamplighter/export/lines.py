@@ -55,12 +55,8 @@ def record_of(line: bytes) -> dict[str, Any] | None:
 
     NaN, Infinity and numbers that no double can hold, which programs write and JSON has not, become null.
     """
-    try:
-        value = _DECODER.decode(line)
-    except (msgspec.DecodeError, RecursionError):
-        found = record_and_line(line)
-        return None if found is None else found[0]
-    return None if _is_too_deep(line, value) else value
+    found = record_and_line(line)
+    return None if found is None else found[0]
 
 
 def record_and_line(line: bytes) -> tuple[dict[str, Any], bytes] | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 # Beyond this a table is no table.
 MOST_COLUMNS = 1000
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
 INT64 = range(-(2**63), 2**63)
 _EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 class Kind(Enum):

@@ -42,7 +42,9 @@ router = APIRouter(tags=["runs"], route_class=OnceRoute)
 downloads = APIRouter(tags=["runs"])
 
 _CHUNK = 256 * 1024
-_FIRST_LOOK_AFTER = 0.02  # seconds; then ever later: a short run is known to have ended soon after
+_FIRST_LOOK_AFTER = (
+    0.02  # seconds; each pause is longer than the one before, so that a short run is not waited for long
+)
 _TIME_OUT = "the time-out of a synchronous start"
 _REMOVE_METHODS = ("RemoveEntireRun", "RemoveAllFiles", "RemoveAllFilesAndAgentInput")
 

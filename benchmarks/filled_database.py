@@ -1,18 +1,14 @@
-"""A database with schedules that are due, and others that are not, and the engine that fires them."""
+"""A database with schedules, some of which are due at once."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from lamplighter.clock import SystemClock
-from lamplighter.engine import Engine
 from lamplighter.model import Due, RunSettings, Schedule, ScheduleType, Timing
 from lamplighter.store import agents, schedules, users
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
-from lamplighter.store.tables import fires, parallel_sets, runs
 from lamplighter.store.tables import schedules as schedule_table
 from lamplighter.triggers import TZDATA_VERSION
 
@@ -62,24 +58,3 @@ def multiply(c: sa.Connection, count: int, due: datetime) -> None:
     copy = {k: v for k, v in row.items() if k != "id"} | {"next_due": due, "fire_at": due}
     for begin in range(0, count, 10_000):
         c.execute(schedule_table.insert(), [copy] * min(10_000, count - begin))
-
-
-def fire_all(db: Database) -> float:
-    """Seconds until the engine has committed all fires."""
-    engine = Engine(db, SystemClock(), lambda: None)
-    begin = time.perf_counter()
-    while engine.fire_once(DUE):
-        pass
-    return time.perf_counter() - begin
-
-
-def insert_same_rows(source: Database, target: Database) -> float:
-    """Seconds to insert the ledger, set and run rows of ``source`` into ``target`` in one transaction."""
-    tables = (fires, parallel_sets, runs)
-    with source.read() as c:
-        rows = {table.name: [dict(r) for r in c.execute(sa.select(table)).mappings()] for table in tables}
-    begin = time.perf_counter()
-    with target.write() as c:
-        for table in tables:
-            c.execute(table.insert(), rows[table.name])
-    return time.perf_counter() - begin
