@@ -1,8 +1,8 @@
 """Lets APScheduler 3 start a command at set times, with more jobs in its database that are not due.
 
 Reads ``{"folder": "…", "command": […], "each": N, "seconds": S, "idle": M, "after": A}`` from standard input: N
-jobs are due in each of S seconds, evenly, M more are not due, and it ends A seconds after the last. Writes the times
-at which they were ``due``, in seconds of the epoch.
+jobs are due in each of S seconds, evenly, M more are not due, and it ends A seconds after the last. Writes the
+times at which they were ``due``, in seconds of the epoch.
 """
 
 import importlib
