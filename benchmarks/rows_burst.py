@@ -28,9 +28,9 @@ def measure(rounds: int) -> list[Table]:
         unit="seconds",
         how="SQLite with WAL and synchronous = FULL for everyone but Prefect, which sets NORMAL itself. The floor"
         " is a bare bulk insert of the rows that ours writes. APScheduler 3 has its jobs in its database store,"
-        " with an executor that does nothing; it updates a row a job and keeps no ledger. Celery beat sends to a Redis"
-        " that has each message on its disk (appendfsync = always) and then writes a row a task. Prefect makes its"
-        " runs ahead of time, one of each deployment here, 1,000 at once.",
+        " with an executor that does nothing; it updates a row a job and keeps no ledger. Celery beat sends to a"
+        " Redis that has each message on its disk (appendfsync = always) and then writes a row a task. Prefect"
+        " makes its runs ahead of time, one of each deployment here, 1,000 at once.",
         aim="at most 2 times the floor (0.5 × or more in its column), 20 times the best peer",
         against=("bare insert", *_PEERS.values()),
     )
