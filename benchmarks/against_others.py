@@ -8,12 +8,14 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import rows_api
 import rows_burst
 import rows_export
 import rows_fire_times
 import rows_holding
 import rows_lateness
 import rows_runs
+import rows_scale_out
 from peers import PEERS, our_version, version_of
 from report import Table, write
 
@@ -24,6 +26,8 @@ ROWS: Mapping[str, Callable[[int], list[Table]]] = {
     "export": rows_export.measure,
     "lateness": rows_lateness.measure,
     "runs": rows_runs.measure,
+    "api": rows_api.measure,
+    "scale-out": rows_scale_out.measure,
 }
 
 

@@ -9,6 +9,7 @@ from lamplighter.model import Due, RunSettings, Schedule, ScheduleType, Timing
 from lamplighter.store import agents, schedules, users
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
+from lamplighter.store.tables import agents as agent_table
 from lamplighter.store.tables import schedules as schedule_table
 from lamplighter.triggers import TZDATA_VERSION
 
@@ -21,16 +22,35 @@ def prepare(folder: Path, due: int, idle: int) -> Database:
     db = Database.embedded(folder / "lamplighter.db")
     migrate(db)
     with db.write() as c:
-        user = users.set_up(c, "admin", "Default", CREATED)
-        values = {"space_id": 1, "user_id": user, "name": "agent", "config_type": "Command", "version": 1}
-        agent = agents.insert(c, values | {"created": CREATED, "updated": CREATED})
-        version = {"agent_id": agent, "version": 1, "user_id": user, "created": CREATED, "file_size": 0}
-        agents.insert_version(c, version | {"bundle": "", "manifest": {}})
-        first = _schedule(agent)
-        schedules.insert(c, first, TZDATA_VERSION)
+        _insert_first(c)
         multiply(c, due - 1, DUE)
         multiply(c, idle, DUE + timedelta(days=30))
     return db
+
+
+def fill_with_agents(db: Database, count: int) -> None:
+    """So many agents into an empty database, each with a schedule that is due with all the others."""
+    with db.write() as c:
+        agent = _insert_first(c)
+        for table, key in ((agent_table, "name"), (schedule_table, "agent_id")):
+            row = c.execute(sa.select(table)).mappings().one()
+            copy = {name: value for name, value in row.items() if name != "id"}
+            for begin in range(1, count, 10_000):
+                numbers = range(agent + begin, agent + min(begin + 10_000, count))
+                c.execute(
+                    table.insert(), [copy | {key: f"agent {n}" if key == "name" else n} for n in numbers]
+                )
+
+
+def _insert_first(c: sa.Connection) -> int:
+    """An agent, whose id this returns, with one schedule."""
+    user = users.set_up(c, "admin", "Default", CREATED)
+    values = {"space_id": 1, "user_id": user, "name": "agent", "config_type": "Command", "version": 1}
+    agent = agents.insert(c, values | {"created": CREATED, "updated": CREATED})
+    version = {"agent_id": agent, "version": 1, "user_id": user, "created": CREATED, "file_size": 0}
+    agents.insert_version(c, version | {"bundle": "", "manifest": {}})
+    schedules.insert(c, _schedule(agent), TZDATA_VERSION)
+    return agent
 
 
 def _schedule(agent: int) -> Schedule:

@@ -40,7 +40,7 @@ class Case:
 
 @dataclass(slots=True)
 class Table:
-    """Measures that belong together; ``against`` are the subjects besides ours."""
+    """Measures that belong together; ``against`` are the subjects besides ours, whose column says ``ours``."""
 
     name: str
     title: str
@@ -49,6 +49,7 @@ class Table:
     aim: str
     against: tuple[str, ...]
     cases: list[Case] = field(default_factory=list)
+    ours: str = OURS
 
 
 def median(values: Values) -> float | None:
@@ -107,7 +108,7 @@ def _section(table: Table, rounds: int) -> str:
         f"{table.title}\n",
         f"{table.how} Aim: {table.aim}. Measured on {datetime.now(UTC):%Y-%m-%d}, rounds: {rounds}.\n",
         f"![{table.title}: how many times ours the others take](charts/{table.name}.svg)\n",
-        f"| {table.unit} | {' | '.join(subjects)} |",
+        f"| {table.unit} | {' | '.join([table.ours, *table.against])} |",
         f"| --- |{' --- |' * len(subjects)}",
     ]
     lines += [f"| {case.name} | {' | '.join(_cell(case, one) for one in subjects)} |" for case in table.cases]

@@ -16,7 +16,7 @@ from filled_database import multiply
 from lamplighter.store.database import Database
 from peers import ask, python_of
 from report import OURS, Case, Table
-from running_server import RunningServer
+from running_server import RunningServer, eventually
 
 
 class Work(NamedTuple):
@@ -32,32 +32,40 @@ _WORK: Mapping[str, Work] = {
     "25 a second, 100,000 more schedules": Work(25, 10, 100_000),
     "50 a second, 100,000 more schedules": Work(50, 10, 100_000),
 }
+_AT_ONCE = {f"{count:,} in one second": Work(count, 1, 0) for count in (10, 100, 1_000)}
+_PATIENCE = 120  # seconds for the last to begin
 Serve = Callable[[Path, list[str], Work], list[float]]  # when they were due, in seconds of the epoch
 
 
 def measure(rounds: int) -> list[Table]:
-    """Tables of the median and of the 99th percentile; subjects take turns."""
-    p50, p99 = _table("p50", "median"), _table("p99", "99th percentile")
-    for name, work in _WORK.items():
-        middle, most = Case(name), Case(name)
+    """Tables of the median, of the 99th percentile, and of when the last of a burst has begun."""
+    p50, p99 = _table("p50", "median", "ms"), _table("p99", "99th percentile", "ms")
+    last = _table("last", "all due in one second, until the last has begun", "seconds")
+    for name, work in {**_WORK, **_AT_ONCE}.items():
+        middle, most, end = Case(name), Case(name), Case(name, size=work.each)
         for number in range(rounds):
             for subject, serve in _SUBJECTS.items():
                 print(f"lateness, {name}: {subject}, round {number + 1} of {rounds}", flush=True)
                 # A run of Prefect takes seconds of processor time.
-                too_much = subject == "Prefect" and work.each > 1
-                late = "not measured" if too_much else _late(serve, work)
+                too_much = subject == "Prefect" and work.each > 10
+                times = "not measured" if too_much else _times(serve, work)
+                late = times if isinstance(times, str) else _late(*times)
                 middle.add(subject, late if isinstance(late, str) else late[len(late) // 2])
                 most.add(subject, late if isinstance(late, str) else late[int(len(late) * 0.99)])
-        p50.cases.append(middle)
-        p99.cases.append(most)
-    return [p50, p99]
+                end.add(subject, times if isinstance(times, str) else times[1][-1] - times[0][0])
+        if name in _WORK:
+            p50.cases.append(middle)
+            p99.cases.append(most)
+        else:
+            last.cases.append(end)
+    return [p50, p99, last]
 
 
-def _table(name: str, what: str) -> Table:
+def _table(name: str, what: str, unit: str) -> Table:
     return Table(
         name=f"lateness-{name}",
         title=f"Lateness, {what}",
-        unit="ms",
+        unit=unit,
         how="From the due time to what `sh -c 'date +%s.%N'` prints; due times are spread evenly over a second. The"
         " n-th that prints is held against the n-th that was due. Ours keeps a ledger, a folder, a log and a keeper"
         " for each run, all on the disk; APScheduler and Celery start the command in a thread and keep nothing of"
@@ -70,8 +78,8 @@ def _table(name: str, what: str) -> Table:
     )
 
 
-def _late(serve: Serve, work: Work) -> list[float] | str:
-    """Milliseconds, the least first; or what is said of one that had not begun them all when it was ended."""
+def _times(serve: Serve, work: Work) -> tuple[list[float], list[float]] | str:
+    """When they were due and when they began; or what is said of one that had not begun them all when it ended."""
     with tempfile.TemporaryDirectory() as folder:
         times = Path(folder) / "times"
         command = ["sh", "-c", f"date +%s.%N >> {shlex.quote(str(times))}"]
@@ -79,6 +87,11 @@ def _late(serve: Serve, work: Work) -> list[float] | str:
         began = sorted(map(float, times.read_text(encoding="ascii").split()))
     if len(began) != len(due):
         return f"{len(began)} of {len(due)} began"
+    return due, began
+
+
+def _late(due: list[float], began: list[float]) -> list[float]:
+    """Milliseconds, the least first."""
     return sorted(abs(a - b) * 1000 for a, b in zip(began, due, strict=True))
 
 
@@ -101,14 +114,19 @@ def _ours(folder: Path, command: list[str], work: Work) -> list[float]:
             at = moment.isoformat().replace("+00:00", "Z")
             body = {"name": f"due {number}", "scheduleType": 1, "startTime": at}
             server.call("POST", f"/agent/{agent}/schedules", body, expect=201)
-        time.sleep(max(0.0, (due[-1] - datetime.now(UTC)).total_seconds()) + 5)
+        time.sleep(max(0.0, (due[-1] - datetime.now(UTC)).total_seconds()))
+        eventually(lambda: _count(folder / "times") == count, patience=_PATIENCE, pause=1)
     return [moment.timestamp() for moment in due]
+
+
+def _count(times: Path) -> int:
+    return len(times.read_text(encoding="ascii").split()) if times.exists() else 0
 
 
 def _peer(name: str, **more: int) -> Serve:
     def serve(folder: Path, command: list[str], work: Work) -> list[float]:
         # Celery reads all of its schedules before it begins.
-        patience = {"start": 10 + work.idle // 1000, "after": 60}
+        patience = {"start": 10 + work.idle // 1000, "after": 30 if work.each < 100 else 60}
         asked = {"folder": str(folder), "command": command, **work._asdict(), **patience, **more}
         [found] = ask(python_of(name), f"{name}_service", asked)
         due: list[float] = found["due"]
@@ -119,7 +137,7 @@ def _peer(name: str, **more: int) -> Serve:
 
 _SUBJECTS: Mapping[str, Serve] = {
     OURS: _ours,
-    "APScheduler": _peer("apscheduler", after=5),
+    "APScheduler": _peer("apscheduler"),
     "Celery": _peer("celery"),
-    "Prefect": _peer("prefect", every=5, after=15),
+    "Prefect": _peer("prefect", every=5),
 }

@@ -19,9 +19,13 @@ from running_server import eventually, free_port
 
 
 class RealPostgresql:
-    """A PostgreSQL of its own on a free port of this machine; ``kill`` and ``start`` as often as wanted."""
+    """A PostgreSQL of its own on a free port of this machine; ``kill`` and ``start`` as often as wanted.
 
-    def __init__(self) -> None:
+    Unless it ``is_durable``, what it says to have committed need not be on the disk yet.
+    """
+
+    def __init__(self, *, is_durable: bool = False) -> None:
+        self._is_durable = is_durable
         self.port = free_port()
         self.address = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self._folder = Path(tempfile.mkdtemp(prefix="lamplighter-pg-"))
@@ -50,7 +54,7 @@ class RealPostgresql:
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": self._folder,
-            "fsync": "off",
+            "fsync": "on" if self._is_durable else "off",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command: list[str | Path] = [self._programs / "postgres", "-D", self._folder / "data"]

@@ -12,6 +12,15 @@ import sys
 import time
 from typing import Any
 
+# One run of each, as many at once as it is allowed: the least work that its settings permit.
+LEAST_WORK = {
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": "1",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "1",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT1S",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_DEPLOYMENT_BATCH_SIZE": "1000",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_INSERT_BATCH_SIZE": "1000",
+}
+
 
 async def measured(jobs: int) -> dict[str, float]:
     """Fill the database and make one pass."""
@@ -43,16 +52,7 @@ async def measured(jobs: int) -> dict[str, float]:
 def main() -> None:
     """Measure once."""
     asked = json.load(sys.stdin)
-    os.environ |= {
-        "PREFECT_HOME": asked["folder"],
-        "PREFECT_LOGGING_LEVEL": "ERROR",
-        # One run of each, as many at once as it is allowed: the least work that its settings permit.
-        "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": "1",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "1",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT1S",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_DEPLOYMENT_BATCH_SIZE": "1000",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_INSERT_BATCH_SIZE": "1000",
-    }
+    os.environ |= {"PREFECT_HOME": asked["folder"], "PREFECT_LOGGING_LEVEL": "ERROR", **LEAST_WORK}
     json.dump([asyncio.run(measured(asked["jobs"]))], sys.stdout)
 
 

@@ -26,7 +26,8 @@ BATCH = 1000
 # What an outage left behind is fired at most this fast, so that it never floods the servers.
 BACKLOG_PER_SECOND = 200
 _LOST = "server lost: it has not been heard of for its whole lease"
-_LONGEST_SLEEP = timedelta(seconds=1)
+# Due times are known beforehand; whatever else there is to do is looked for so often.
+_LOOK_EVERY = timedelta(seconds=1)
 _TRY_BROKEN_AGAIN = timedelta(minutes=5)
 _LOOK_AT_GROUPS_EVERY = timedelta(seconds=2)
 # Looking at the queue of a group takes the longer the more runs wait in it: it gets this part of the time.
@@ -55,21 +56,28 @@ class Engine(Loop):
         self._rescue_not_before: datetime | None = None
         self._groups_seen: datetime | None = None
         self._groups_next = clock.now()
+        self._looked: datetime | None = None
 
     def pass_once(self, now: datetime) -> datetime:
-        """Do all that is to be done at ``now``; returns when to look again, a second later at the latest."""
+        """Fire what is due at ``now`` and, once a second, look for all else; returns when to begin the next pass."""
         more = self.fire_once(now)
+        if self._looked is None or not self._looked <= now < self._looked + _LOOK_EVERY:
+            self._look_around(now)
+            self._looked = now
+        if more:
+            return now
+        with self._db.read() as c:
+            following = schedules.next_fire_at(c, after=now)
+        next_look = self._looked + _LOOK_EVERY
+        return next_look if following is None else min(following, next_look)
+
+    def _look_around(self, now: datetime) -> None:
+        """Do what is not known beforehand: retries, servers that are lost, groups that nobody serves."""
         if self.retry_once(now):
             self._on_runs_ready()
         if self._had_time_to_look(now):
             self.rescue_once(now)
         self._look_at_groups(now)
-        if more:
-            return now
-        with self._db.read() as c:
-            following = schedules.next_fire_at(c, after=now)
-        latest = now + _LONGEST_SLEEP
-        return latest if following is None else min(following, latest)
 
     def recompute_once(self) -> int:
         """Bring due times up to date that were computed with another time-zone database; returns how many."""

@@ -33,9 +33,12 @@ def take_turn(c: sa.Connection, agent_ids: Iterable[int]) -> None:
     take(c, agents.c.id, agent_ids)
 
 
+_TOUCH = agents.update().where(agents.c.id == sa.bindparam("the_agent"))
+
+
 def touch(c: sa.Connection, agent_id: int, now: datetime) -> None:
     """Note that something happened with the agent."""
-    c.execute(agents.update().where(agents.c.id == agent_id).values(last_activity=now))
+    c.execute(_TOUCH, {"the_agent": agent_id, "last_activity": now})
 
 
 def get(c: sa.Connection, agent_id: int) -> Agent | None:
@@ -122,10 +125,14 @@ def default_space(c: sa.Connection) -> int:
     return int(c.execute(sa.select(sa.func.min(spaces.c.id))).scalar_one())
 
 
+_SPACES_OF = sa.select(agents.c.id, agents.c.space_id).where(
+    agents.c.id.in_(sa.bindparam("ids", expanding=True))
+)
+
+
 def spaces_of(c: sa.Connection, agent_ids: Collection[int]) -> dict[int, int]:
     """The space that each of these agents is in, by the agent's id."""
-    query = sa.select(agents.c.id, agents.c.space_id).where(agents.c.id.in_(agent_ids))
-    return {row.id: row.space_id for row in c.execute(query)}
+    return {row.id: row.space_id for row in c.execute(_SPACES_OF, {"ids": list(agent_ids)})}
 
 
 def _last_status() -> sa.ScalarSelect[Any]:

@@ -40,6 +40,9 @@ class Span:
 # --- usage ---
 
 
+_INSERT_USAGE = usage.insert()
+
+
 def note_usage(
     c: sa.Connection,
     *,
@@ -53,15 +56,16 @@ def note_usage(
 ) -> None:
     """Write down what an attempt used and what it cost; a cost goes off the balance, with that of its UTC day."""
     c.execute(
-        usage.insert().values(
-            run_id=run_id,
-            attempt=attempt,
-            agent_id=agent_id,
-            start_time=start_time,
-            end_time=now,
+        _INSERT_USAGE,
+        {
+            "run_id": run_id,
+            "attempt": attempt,
+            "agent_id": agent_id,
+            "start_time": start_time,
+            "end_time": now,
             **{f"{kind.column}_used": used.get(kind, 0) for kind in UsageType},
             **{f"{kind.column}_cost": costs.get(kind, 0) for kind in UsageType},
-        )
+        },
     )
     total = sum(costs.values())
     if total:
@@ -205,10 +209,12 @@ def _total(kinds: Kinds, what: str) -> sa.ColumnElement[int]:
 # --- rates ---
 
 
+_RATES = sa.select(billing_rates.c.usage_type, billing_rates.c.rate)
+
+
 def rates(c: sa.Connection) -> dict[UsageType, int]:
     """The rates that were set."""
-    rows = c.execute(sa.select(billing_rates.c.usage_type, billing_rates.c.rate))
-    return {UsageType(kind): rate for kind, rate in rows}
+    return {UsageType(kind): rate for kind, rate in c.execute(_RATES)}
 
 
 def set_rates(c: sa.Connection, changes: Mapping[UsageType, int], now: datetime) -> None:

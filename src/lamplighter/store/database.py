@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, TypeVar
@@ -180,15 +181,22 @@ def locked(query: Selection, of: sa.Table) -> Selection:
     return query.with_for_update(skip_locked=True, key_share=True, of=of)
 
 
-def take(c: sa.Connection, id_of: sa.Column[int], ids: Iterable[int]) -> None:
+def take(c: sa.Connection, id_of: sa.Column[int], ids: Iterable[int]) -> bool:
     """Wait for the rows with these ids and keep others from taking them until this transaction ends.
 
-    They are taken in the order of their ids, so two that want the same never wait for each other. On SQLite nothing
-    is needed.
+    They are taken in the order of their ids, so two that want the same never wait for each other. False on SQLite:
+    nothing is needed there, and nothing can have changed while this waited.
     """
-    if c.dialect.name != "sqlite":
-        query = sa.select(id_of).where(id_of.in_(list(ids))).order_by(id_of)
-        c.execute(query.with_for_update(key_share=True)).all()
+    if c.dialect.name == "sqlite":
+        return False
+    c.execute(_taking(id_of), {"ids": list(ids)}).all()
+    return True
+
+
+@cache
+def _taking(id_of: sa.Column[int]) -> sa.Select[Any]:
+    query = sa.select(id_of).where(id_of.in_(sa.bindparam("ids", expanding=True))).order_by(id_of)
+    return query.with_for_update(key_share=True)
 
 
 def upsert(

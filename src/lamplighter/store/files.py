@@ -11,6 +11,9 @@ from lamplighter.store.tables import run_files
 # A log gets another name when a later attempt has the newest one.
 _MAY_CHANGE = (run_files.c.name, run_files.c.file_type, run_files.c.size, run_files.c.created)
 
+_PATHS = sa.select(run_files.c.path, run_files.c.id).where(run_files.c.run_id == sa.bindparam("the_run"))
+_INSERT = run_files.insert()
+
 
 def replace(
     c: sa.Connection,
@@ -24,10 +27,11 @@ def replace(
 
     What is in the folder ``keep`` stays as it is.
     """
-    query = sa.select(run_files.c.path, run_files.c.id).where(run_files.c.run_id == run_id)
+    query = _PATHS
     if keep is not None:
         query = query.where(~run_files.c.path.startswith(f"{keep}/", autoescape=True))
-    known = {path: file_id for path, file_id in c.execute(query)}  # noqa: C416 - rows, not pairs
+    rows_of_run = c.execute(query, {"the_run": run_id})
+    known = {path: file_id for path, file_id in rows_of_run}  # noqa: C416 - rows, not pairs
     rows = [
         {"name": name, "file_type": file_type, "size": size, "created": now, "path": path}
         for name, file_type, size, path in files
@@ -48,7 +52,7 @@ def replace(
         )
     new = [row | {"run_id": run_id} for row in rows if row["path"] not in known]
     if new:
-        c.execute(run_files.insert(), new)
+        c.execute(_INSERT, new)
 
 
 def replace_exports(
@@ -68,7 +72,7 @@ def replace_exports(
             }
             for name, file_type, size, path in files
         ]
-        c.execute(run_files.insert(), rows)
+        c.execute(_INSERT, rows)
 
 
 def of_run(c: sa.Connection, run_id: int) -> list[RunFile]:

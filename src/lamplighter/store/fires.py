@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from lamplighter.model import Fire, Outcome
 from lamplighter.store.tables import fires, parallel_sets, runs
 
+_INSERT = fires.insert().returning(fires.c.id, sort_by_parameter_order=True)
+
 
 def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Write ledger rows and return their ids in the same order.
@@ -17,8 +19,7 @@ def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """
     if not rows:
         return []
-    query = fires.insert().returning(fires.c.id, sort_by_parameter_order=True)
-    return list(c.execute(query, list(rows)).scalars())
+    return list(c.execute(_INSERT, list(rows)).scalars())
 
 
 def of_schedule(

@@ -255,12 +255,16 @@ def note_failure(c: sa.Connection, subject: str, now: datetime) -> None:
     )
 
 
+_RECOVER = (
+    failing.delete()
+    .where(failing.c.subject == sa.bindparam("the_subject"))
+    .returning(failing.c.since, failing.c.failures)
+)
+
+
 def note_recovery(c: sa.Connection, subject: str) -> tuple[datetime, int] | None:
     """The subject is well: since when it had failed, and how often; None when it had not."""
-    query = (
-        failing.delete().where(failing.c.subject == subject).returning(failing.c.since, failing.c.failures)
-    )
-    row = c.execute(query).one_or_none()
+    row = c.execute(_RECOVER, {"the_subject": subject}).one_or_none()
     return None if row is None else (row.since, row.failures)
 
 

@@ -39,7 +39,7 @@ _COUNTERS = tuple(f.name for f in fields(Counters))
 def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keep new runs."""
     if rows:
-        c.execute(runs.insert(), list(rows))
+        c.execute(_INSERT, list(rows))
 
 
 def claim(c: sa.Connection, server_id: int, limit: int, now: datetime) -> list[Claim]:
@@ -281,8 +281,7 @@ def of_set(c: sa.Connection, set_id: int) -> list[Run]:
 
 def on_server(c: sa.Connection, server_id: int) -> list[Run]:
     """The runs that a server has taken and that have not ended."""
-    query = _select().where(RUN_IS_ON_SERVER, runs.c.server_id == server_id).order_by(runs.c.id)
-    return [_run(row) for row in c.execute(query).mappings()]
+    return [_run(row) for row in c.execute(_ON_SERVER, {"the_server": server_id}).mappings()]
 
 
 def current(c: sa.Connection, claims: Collection[Claim]) -> dict[Claim, Run]:
@@ -383,9 +382,13 @@ _SETTINGS_OF_SET = (
 # What every run asks for is written once: to put a statement together takes longer than to carry it out.
 _OF_RUN = runs.c.id == sa.bindparam("the_run")
 _OF_CLAIM = sa.and_(_OF_RUN, runs.c.attempt == sa.bindparam("the_attempt"), RUN_IS_ON_SERVER)
+_INSERT = runs.insert()
 _AMONG = runs.c.id.in_(sa.bindparam("ids", expanding=True))
 _GET = _select().where(_OF_RUN)
 _CURRENT = _select().where(_AMONG, RUN_IS_ON_SERVER)
+_ON_SERVER = (
+    _select().where(RUN_IS_ON_SERVER, runs.c.server_id == sa.bindparam("the_server")).order_by(runs.c.id)
+)
 _AGENT_OF = sa.select(runs.c.agent_id).where(_OF_RUN)
 _HOLDS = (
     sa.select(runs.c.id)

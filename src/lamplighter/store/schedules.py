@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -105,6 +106,15 @@ def _in_spaces(query: sa.Select[Any], seen: Collection[int] | None, space_id: in
     return query if space_id is None else query.where(agents.c.space_id == space_id)
 
 
+_UNTIL = schedules.c.fire_at <= sa.bindparam("until")
+_AFTER = schedules.c.fire_at > sa.bindparam("after")
+_ANY_UNTIL = sa.select(schedules.c.id).where(_UNTIL).limit(1)
+_ANY_BETWEEN = _ANY_UNTIL.where(_AFTER)
+_FIRST = sa.select(sa.func.min(schedules.c.fire_at, type_=schedules.c.fire_at.type))
+_FIRST_AFTER = _FIRST.where(_AFTER)
+_SET_NEXT = schedules.update().where(schedules.c.id == sa.bindparam("key")).values(problem=None)
+
+
 def due(
     c: sa.Connection,
     *,
@@ -118,40 +128,43 @@ def due(
 
     ``only`` narrows it to one schedule id, ``fires_each`` to those that catch up with every due time, or not.
     """
+    query = _due(is_bounded=after is not None, is_one=only is not None, fires_each=fires_each)
+    bound = {"after": after, "until": until, "only": only, "most": limit}
+    rows = c.execute(query, {name: value for name, value in bound.items() if value is not None})
+    return [DueSchedule(_schedule(row), row["agent_version"], row["is_archived"]) for row in rows.mappings()]
+
+
+@cache
+def _due(*, is_bounded: bool, is_one: bool, fires_each: bool | None) -> sa.Select[Any]:
+    """To put a statement together takes longer than to carry it out: each of these is written once."""
     query = (
         sa.select(schedules, agents.c.version.label("agent_version"), agents.c.is_archived)
         .join(agents, agents.c.id == schedules.c.agent_id)
-        .where(schedules.c.fire_at <= until)
+        .where(_UNTIL)
         .order_by(schedules.c.fire_at, schedules.c.id)
-        .limit(limit)
+        .limit(sa.bindparam("most"))
     )
-    if after is not None:
-        query = query.where(schedules.c.fire_at > after)
-    if only is not None:
-        query = query.where(schedules.c.id == only)
+    if is_bounded:
+        query = query.where(_AFTER)
+    if is_one:
+        query = query.where(schedules.c.id == sa.bindparam("only"))
     if fires_each is not None:
         fires_all = schedules.c.catch_up == CatchUp.ALL.value
         query = query.where(fires_all if fires_each else ~fires_all)
-    return [
-        DueSchedule(_schedule(row), row["agent_version"], row["is_archived"])
-        for row in c.execute(locked(query, of=schedules)).mappings()
-    ]
+    return locked(query, of=schedules)
 
 
 def anything_due(c: sa.Connection, *, after: datetime | None, until: datetime) -> bool:
     """Whether a schedule is to be fired in (after, until]."""
-    query = sa.select(schedules.c.id).where(schedules.c.fire_at <= until).limit(1)
-    if after is not None:
-        query = query.where(schedules.c.fire_at > after)
-    return c.execute(query).first() is not None
+    if after is None:
+        return c.execute(_ANY_UNTIL, {"until": until}).first() is not None
+    return c.execute(_ANY_BETWEEN, {"after": after, "until": until}).first() is not None
 
 
 def next_fire_at(c: sa.Connection, *, after: datetime | None = None) -> datetime | None:
     """The earliest instant at which something is to be fired, or was; later than ``after``, when given."""
-    query = sa.select(sa.func.min(schedules.c.fire_at, type_=schedules.c.fire_at.type))
-    if after is not None:
-        query = query.where(schedules.c.fire_at > after)
-    found: datetime | None = c.execute(query).scalar_one()
+    rows = c.execute(_FIRST) if after is None else c.execute(_FIRST_AFTER, {"after": after})
+    found: datetime | None = rows.scalar_one()
     return found
 
 
@@ -168,26 +181,15 @@ def set_next(
     rows = [
         {
             "key": schedule_id,
-            "decided": decided_until,
-            "due": None if following is None else following.time,
-            "at": None if following is None else following.fire_at,
+            "decided_until": decided_until,
+            "next_due": None if following is None else following.time,
+            "fire_at": None if following is None else following.fire_at,
+            "tzdata_version": tzdata_version,
         }
         for schedule_id, decided_until, following in changes
     ]
-    if not rows:
-        return
-    c.execute(
-        schedules.update()
-        .where(schedules.c.id == sa.bindparam("key"))
-        .values(
-            decided_until=sa.bindparam("decided", type_=schedules.c.decided_until.type),
-            next_due=sa.bindparam("due", type_=schedules.c.next_due.type),
-            fire_at=sa.bindparam("at", type_=schedules.c.fire_at.type),
-            tzdata_version=tzdata_version,
-            problem=None,
-        ),
-        rows,
-    )
+    if rows:
+        c.execute(_SET_NEXT, rows)
 
 
 def set_problem(c: sa.Connection, schedule_id: int, problem: str, try_again: datetime) -> None:

@@ -75,16 +75,17 @@ def speaks(c: sa.Connection, name: str, incarnation: str, now: datetime) -> int 
 def still_speaks(c: sa.Connection, name: str, incarnation: str, now: datetime) -> int | None:
     """As ``speaks``, and nobody else takes the name or the lease before this transaction ends."""
     server_id = speaks(c, name, incarnation, now)
-    if server_id is None:
-        return None
-    take(c, servers.c.id, [server_id])
+    if server_id is None or not take(c, servers.c.id, [server_id]):
+        return server_id
     return speaks(c, name, incarnation, now)
+
+
+_LOST = sa.select(servers).where(servers.c.lease_until < sa.bindparam("the_time"))
 
 
 def lost(c: sa.Connection, now: datetime) -> list[Server]:
     """The servers whose lease has run out."""
-    query = sa.select(servers).where(servers.c.lease_until < now)
-    return [_server(row) for row in c.execute(query)]
+    return [_server(row) for row in c.execute(_LOST, {"the_time": now})]
 
 
 def is_still_lost(c: sa.Connection, server_id: int, now: datetime) -> bool:

@@ -32,18 +32,51 @@ class OpenSets:
     count: int
 
 
+# What every fire and every end asks for is written once: to put a statement together takes longer than to carry
+# it out.
+_OF_SET = parallel_sets.c.id == sa.bindparam("the_set")
+_RUN_OF_SET = runs.c.set_id == sa.bindparam("the_set")
+_WAITS_FOR = sa.case((parallel_sets.c.state == SetState.WAITING.value, parallel_sets.c.schedule_id))
+_ALIKE = (parallel_sets.c.agent_id, parallel_sets.c.state, parallel_sets.c.is_exclusive, _WAITS_FOR)
+_COUNT_OPEN = (
+    sa.select(*_ALIKE, sa.func.count())
+    .where(parallel_sets.c.agent_id.in_(sa.bindparam("agents", expanding=True)), sa.text("state <> 'ended'"))
+    .group_by(*_ALIKE)
+)
+_INSERT = parallel_sets.insert().returning(parallel_sets.c.id, sort_by_parameter_order=True)
+_HELD = (
+    sa.select(parallel_sets.c.id, parallel_sets.c.is_exclusive)
+    .where(
+        parallel_sets.c.agent_id == sa.bindparam("the_agent"),
+        sa.text("state <> 'ended' AND state = 'waiting'"),
+    )
+    .order_by(parallel_sets.c.id)
+)
+_UNFINISHED = sa.select(runs.c.id).where(_RUN_OF_SET, runs.c.status.in_(sorted(ACTIVE))).limit(1)
+_SET_STATE = parallel_sets.update().where(_OF_SET).values(state=sa.bindparam("new_state"))
+_SHAPE = sa.select(parallel_sets.c.size, parallel_sets.c.parallel_export, parallel_sets.c.combined).where(
+    _OF_SET
+)
+_DUE_RETRIES = (
+    sa.select(runs.c.set_id, parallel_sets.c.agent_id)
+    .distinct()
+    .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
+    .where(
+        sa.text("runs.status = 12 AND runs.ready_at IS NOT NULL"),
+        runs.c.ready_at <= sa.bindparam("the_time"),
+        parallel_sets.c.state == SetState.ACTIVE.value,
+    )
+    .limit(sa.bindparam("most"))
+)
+
+
 def count_open(c: sa.Connection, agent_ids: Collection[int]) -> list[OpenSets]:
     """How many sets of these agents are not over, counted by the database: there may be very many."""
-    waits_for = sa.case((parallel_sets.c.state == SetState.WAITING.value, parallel_sets.c.schedule_id))
-    kinds = (parallel_sets.c.agent_id, parallel_sets.c.state, parallel_sets.c.is_exclusive, waits_for)
-    query = (
-        sa.select(*kinds, sa.func.count())
-        .where(parallel_sets.c.agent_id.in_(agent_ids), sa.text("state <> 'ended'"))
-        .group_by(*kinds)
-    )
     return [
         OpenSets(agent_id, SetState(state), is_exclusive, schedule_id, count)
-        for agent_id, state, is_exclusive, schedule_id, count in c.execute(query)
+        for agent_id, state, is_exclusive, schedule_id, count in c.execute(
+            _COUNT_OPEN, {"agents": list(agent_ids)}
+        )
     ]
 
 
@@ -51,18 +84,13 @@ def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Keep new sets and return their ids in the same order."""
     if not rows:
         return []
-    query = parallel_sets.insert().returning(parallel_sets.c.id, sort_by_parameter_order=True)
-    return list(c.execute(query, list(rows)).scalars())
+    return list(c.execute(_INSERT, list(rows)).scalars())
 
 
 def held(c: sa.Connection, agent_id: int) -> list[HeldSet]:
     """The sets that wait for this agent, in the order of their arrival."""
-    query = (
-        sa.select(parallel_sets.c.id, parallel_sets.c.is_exclusive)
-        .where(parallel_sets.c.agent_id == agent_id, sa.text("state <> 'ended' AND state = 'waiting'"))
-        .order_by(parallel_sets.c.id)
-    )
-    return [HeldSet(set_id, is_exclusive) for set_id, is_exclusive in c.execute(query)]
+    rows = c.execute(_HELD, {"the_agent": agent_id})
+    return [HeldSet(set_id, is_exclusive) for set_id, is_exclusive in rows]
 
 
 def any_open(c: sa.Connection, agent_id: int) -> bool:
@@ -84,13 +112,12 @@ def state_of(c: sa.Connection, set_id: int) -> SetState:
 
 def has_unfinished_runs(c: sa.Connection, set_id: int) -> bool:
     """Whether a run of the set has not ended."""
-    query = sa.select(runs.c.id).where(runs.c.set_id == set_id, runs.c.status.in_(sorted(ACTIVE))).limit(1)
-    return c.execute(query).first() is not None
+    return c.execute(_UNFINISHED, {"the_set": set_id}).first() is not None
 
 
 def set_state(c: sa.Connection, set_id: int, state: SetState) -> None:
     """Move a set on; the database refuses a second active exclusive set of an agent."""
-    c.execute(parallel_sets.update().where(parallel_sets.c.id == set_id).values(state=state.value))
+    c.execute(_SET_STATE, {"the_set": set_id, "new_state": state.value})
 
 
 def promote(c: sa.Connection, set_id: int, now: datetime) -> int:
@@ -131,18 +158,8 @@ def promote(c: sa.Connection, set_id: int, now: datetime) -> int:
 
 def with_due_retries(c: sa.Connection, now: datetime, limit: int) -> list[tuple[int, int]]:
     """Active sets in which a run's retry is due, each with its agent."""
-    query = (
-        sa.select(runs.c.set_id, parallel_sets.c.agent_id)
-        .distinct()
-        .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
-        .where(
-            sa.text("runs.status = 12 AND runs.ready_at IS NOT NULL"),
-            runs.c.ready_at <= now,
-            parallel_sets.c.state == SetState.ACTIVE.value,
-        )
-        .limit(limit)
-    )
-    return [(set_id, agent_id) for set_id, agent_id in c.execute(query)]
+    rows = c.execute(_DUE_RETRIES, {"the_time": now, "most": limit})
+    return [(set_id, agent_id) for set_id, agent_id in rows]
 
 
 def is_settled(c: sa.Connection, set_id: int) -> bool:
@@ -170,11 +187,7 @@ class SetExport:
 
 def export_of(c: sa.Connection, set_id: int) -> SetExport | None:
     """What the combined export of a set is made of; None when it has none: one run, or one export a run."""
-    row = c.execute(
-        sa.select(parallel_sets.c.size, parallel_sets.c.parallel_export, parallel_sets.c.combined).where(
-            parallel_sets.c.id == set_id
-        )
-    ).one()
+    row = c.execute(_SHAPE, {"the_set": set_id}).one()
     if row.size == 1 or row.parallel_export != ParallelExport.COMBINED.value:
         return None
     # Of a part that only could not be delivered, the records are there.

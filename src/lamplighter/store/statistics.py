@@ -17,6 +17,28 @@ from lamplighter.store.tables import parallel_sets, run_statistics, runs
 _GOOD = (RunStatus.COMPLETED.value, RunStatus.SUCCESS.value)
 
 
+_OF_RUN = run_statistics.c.run_id == sa.bindparam("the_run")
+_EXPORTING = (
+    sa.select(runs.c.agent_id, runs.c.sequence, parallel_sets.c.schedule_id, parallel_sets.c.size)
+    .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
+    .where(runs.c.id == sa.bindparam("the_run"), runs.c.status == RunStatus.EXPORTING.value)
+)
+_DELETE = run_statistics.delete().where(_OF_RUN)
+_INSERT = run_statistics.insert()
+_COMPARABLE = (
+    sa.select(run_statistics, parallel_sets.c.agent_version, runs.c.end_time)
+    .join(runs, runs.c.id == run_statistics.c.run_id)
+    .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
+    .where(
+        run_statistics.c.series == sa.bindparam("the_series"),
+        run_statistics.c.run_id != sa.bindparam("the_run"),
+        runs.c.status.in_(_GOOD),
+    )
+    .order_by(run_statistics.c.run_id.desc())
+    .limit(sa.bindparam("most"))
+)
+
+
 def keep(c: sa.Connection, run_id: int, statistics: RecordStatistics, stats: Mapping[str, Any]) -> None:
     """Keep what a run was like whose process ended well; what was kept of the same run is replaced.
 
@@ -24,12 +46,7 @@ def keep(c: sa.Connection, run_id: int, statistics: RecordStatistics, stats: Map
     Nothing is kept of a run that is not Exporting, for it failed or was stopped: a schedule may fail for months,
     and its good runs are to be found without passing over all the others.
     """
-    of_run = (
-        sa.select(runs, parallel_sets.c.schedule_id, parallel_sets.c.size)
-        .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
-        .where(runs.c.id == run_id, runs.c.status == RunStatus.EXPORTING.value)
-    )
-    run = c.execute(of_run).one_or_none()
+    run = c.execute(_EXPORTING, {"the_run": run_id}).one_or_none()
     if run is None:
         return
     fullest = sorted(statistics.fields.items(), key=lambda field: (-field[1], field[0]))
@@ -41,24 +58,14 @@ def keep(c: sa.Connection, run_id: int, statistics: RecordStatistics, stats: Map
         "fields": dict([field for field in fullest if is_kept(field[0])][:MOST_NAMES]),
         "stats": numbers_of(stats),
     }
-    c.execute(run_statistics.delete().where(run_statistics.c.run_id == run_id))
-    c.execute(run_statistics.insert().values(values))
+    c.execute(_DELETE, {"the_run": run_id})
+    c.execute(_INSERT, values)
 
 
 def good_runs(c: sa.Connection, run: Run, limit: int) -> list[GoodRun]:
     """The newest good runs that are comparable with ``run``, newest first; ``run`` itself is none of them."""
-    query = (
-        sa.select(run_statistics, parallel_sets.c.agent_version, runs.c.end_time)
-        .join(runs, runs.c.id == run_statistics.c.run_id)
-        .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
-        .where(
-            run_statistics.c.series == _series(run.agent_id, run.schedule_id, run.sequence, run.set_size),
-            run_statistics.c.run_id != run.id,
-            runs.c.status.in_(_GOOD),
-        )
-        .order_by(run_statistics.c.run_id.desc())
-        .limit(limit)
-    )
+    series = _series(run.agent_id, run.schedule_id, run.sequence, run.set_size)
+    rows = c.execute(_COMPARABLE, {"the_series": series, "the_run": run.id, "most": limit})
     return [
         GoodRun(
             row["run_id"],
@@ -67,7 +74,7 @@ def good_runs(c: sa.Connection, run: Run, limit: int) -> list[GoodRun]:
             row["agent_version"],
             row["end_time"],
         )
-        for row in c.execute(query).mappings()
+        for row in rows.mappings()
     ]
 
 
