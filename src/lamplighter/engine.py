@@ -59,7 +59,7 @@ class Engine(Loop):
         self._looked: datetime | None = None
 
     def pass_once(self, now: datetime) -> datetime:
-        """Fire what is due at ``now`` and, once a second, look for all else; returns when to begin the next pass."""
+        """Fire what is due at ``now`` and, once a second, look for all else; returns when the next one begins."""
         more = self.fire_once(now)
         if self._looked is None or not self._looked <= now < self._looked + _LOOK_EVERY:
             self._look_around(now)

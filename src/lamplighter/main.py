@@ -118,6 +118,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     """Make the data folder, bring the database up to date and put the parts together."""
     db = _database(settings)
     migrate(db)
+    asked = db.for_requests()
     # All processes on one database go by its clock, whatever the clocks of their machines say.
     shared_clock = None if db.is_sqlite or clock else SharedClock(db.time)
     clock = clock or shared_clock or SystemClock()
@@ -127,7 +128,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     vault, secret = installation.vault, installation.secret
     oidc = settings.oidc
     issuer = None if oidc is None else OpenIdIssuer(oidc.issuer, oidc.audience, clock)
-    identity = Identity(db, clock, TokenSigner(secret), issuer)
+    identity = Identity(asked, clock, TokenSigner(secret), issuer)
     new_key = identity.set_up(
         settings.bootstrap_key, lambda key: write_whole(settings.data / "admin.key", f"{key}\n".encode())
     )
@@ -174,35 +175,35 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         loops.all.append(Loop("outbox", clock, partial(_clear_outbox, db)))
     signer = Signer(secret)
     tail = None if fleet is None else fleet.tails.ask
-    runs = Runs(db, clock, files, vault, signer, on_runs_ready, tail)
+    runs = Runs(asked, clock, files, vault, signer, on_runs_ready, tail)
     evidence = FailureEvidence(runs, files)
     services = Services(
-        agents=Agents(db, clock, files),
-        schedules=Schedules(db, clock, wake_all),
-        comparisons=Comparisons(db, clock),
-        previews=Previews(db, clock),
-        webhooks=Webhooks(db, clock, vault, signer, on_runs_ready),
+        agents=Agents(asked, clock, files),
+        schedules=Schedules(asked, clock, loops.waker("scheduler", "runner", "relay")),
+        comparisons=Comparisons(asked, clock),
+        previews=Previews(asked, clock),
+        webhooks=Webhooks(asked, clock, vault, signer, on_runs_ready),
         runs=runs,
         evidence=evidence,
         diagnostics=Diagnostics(runs, evidence),
         identity=identity,
-        sessions=Sessions(db, clock, identity),
-        keys=Keys(db, clock),
-        users=Users(db, clock),
-        spaces=Spaces(db, clock),
-        audit_log=AuditLog(db),
-        notifications=Notifications(db, clock, vault, messenger, loops.waker("notifier")),
-        secrets=Secrets(db, clock, vault),
-        proxy_pools=ProxyPools(db, clock, vault),
-        groups=Groups(db, clock, on_runs_ready),
-        retention=Retention(db, clock, prune_now),
-        analytics=Analytics(db, clock),
-        overview=Overview(db, clock),
-        billing=Billing(db, clock),
-        health=Health(db, clock, last_passes),
-        metrics=Metrics(db, clock, last_passes, has_broker=fleet is not None),
+        sessions=Sessions(asked, clock, identity),
+        keys=Keys(asked, clock),
+        users=Users(asked, clock),
+        spaces=Spaces(asked, clock),
+        audit_log=AuditLog(asked),
+        notifications=Notifications(asked, clock, vault, messenger, loops.waker("notifier")),
+        secrets=Secrets(asked, clock, vault),
+        proxy_pools=ProxyPools(asked, clock, vault),
+        groups=Groups(asked, clock, on_runs_ready),
+        retention=Retention(asked, clock, prune_now),
+        analytics=Analytics(asked, clock),
+        overview=Overview(asked, clock),
+        billing=Billing(asked, clock),
+        health=Health(asked, clock, last_passes),
+        metrics=Metrics(asked, clock, last_passes, has_broker=fleet is not None),
         rate_limits=RateLimits(clock, settings.rate_limit),
-        idempotency=Idempotency(db, clock, vault, wake_all),
+        idempotency=Idempotency(asked, clock, vault, wake_all),
         clock=clock,
         public_url=settings.public_url,
     )

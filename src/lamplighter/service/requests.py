@@ -6,11 +6,12 @@ given", as the HTTP contract says. Python code uses the snake_case names.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import (
@@ -54,6 +55,12 @@ Choice = TypeVar("Choice", bound=StrEnum | IntEnum)
 Kept = TypeVar("Kept", Timing, RunSettings)
 
 
+@cache
+def _names(kind: type[BaseModel]) -> Mapping[str, str]:
+    """The names of a body's properties, by themselves in lower case."""
+    return {to_camel(name).lower(): to_camel(name) for name in kind.model_fields}
+
+
 class Request(BaseModel):
     """The root of all request bodies."""
 
@@ -64,7 +71,7 @@ class Request(BaseModel):
     def _read_names_in_any_case(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        names = {to_camel(name).lower(): to_camel(name) for name in cls.model_fields}
+        names = _names(cls)
         return {
             names.get(key.lower(), key) if isinstance(key, str) else key: given
             for key, given in value.items()

@@ -3,8 +3,9 @@
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
+from copy import copy
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,8 @@ _CONNECTED = {
     "keepalives_count": 3,
 }
 
+# Of requests, at a time: one more than one, so that a long answer does not keep all short ones waiting.
+_READERS = 2
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     # A commit is on the disk before it is reported: a fire that was committed survives a power cut.
@@ -37,6 +40,25 @@ _SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 30000",
 )
+
+
+class _Few:
+    """Lets in so many threads at a time; one that is in may come in again."""
+
+    def __init__(self, most: int) -> None:
+        self._places = threading.Semaphore(most)
+        self._own = threading.local()
+
+    def __enter__(self) -> None:
+        depth: int = getattr(self._own, "depth", 0)
+        if depth == 0:
+            self._places.acquire()
+        self._own.depth = depth + 1
+
+    def __exit__(self, *_: object) -> None:
+        self._own.depth -= 1
+        if self._own.depth == 0:
+            self._places.release()
 
 
 class _Together:
@@ -89,6 +111,7 @@ class Database:
         )
         self.is_sqlite = is_sqlite
         self._writer = threading.Lock()
+        self._readers: _Few | None = None
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _set_up_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
@@ -105,10 +128,21 @@ class Database:
         if together is not None and together.connection is not None:
             yield together.connection
             return
-        with self.engine.connect() as connection:
+        with self._readers or nullcontext(), self.engine.connect() as connection:
             c = connection if self.is_sqlite else connection.execution_options(**_ONE_STATE)
             with c.begin():
                 yield c
+
+    def for_requests(self) -> "Database":
+        """The same database for those who answer requests: on SQLite only a few of them read at a time.
+
+        SQLite lets go of the interpreter's lock at each step. Many threads that read would spend their time on
+        taking it from each other, and from those that fire and run, who never wait here.
+        """
+        found = copy(self)
+        if self.is_sqlite:
+            found._readers = _Few(_READERS)
+        return found
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:

@@ -142,15 +142,17 @@ def join_messages(
     return c.execute(query).rowcount > 0
 
 
+_LANES = (
+    sa.select(notifications.c.rule_id, notifications.c.target)
+    .where(notifications.c.next_try <= sa.bindparam("the_time"))
+    .group_by(notifications.c.rule_id, notifications.c.target)
+    .order_by(sa.func.min(notifications.c.next_try))
+)
+
+
 def lanes(c: sa.Connection, now: datetime) -> list[Lane]:
     """The targets for which a message is to be sent, the longest waiting first."""
-    query = (
-        sa.select(notifications.c.rule_id, notifications.c.target)
-        .where(notifications.c.next_try <= now)
-        .group_by(notifications.c.rule_id, notifications.c.target)
-        .order_by(sa.func.min(notifications.c.next_try))
-    )
-    return [Lane(rule_id, target) for rule_id, target in c.execute(query)]
+    return [Lane(rule_id, target) for rule_id, target in c.execute(_LANES, {"the_time": now})]
 
 
 def take(c: sa.Connection, lane: Lane, now: datetime, until: datetime) -> NotificationMessage | None:

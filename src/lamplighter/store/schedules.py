@@ -34,6 +34,8 @@ class DueSchedule:
     agent_version: int
     agent_is_archived: bool
 
+_INSERT = schedules.insert().returning(schedules.c.id)
+
 
 def insert(c: sa.Connection, schedule: Schedule, tzdata_version: str) -> int:
     """Keep a new schedule and return its id; the id of ``schedule`` itself is ignored."""
@@ -42,7 +44,7 @@ def insert(c: sa.Connection, schedule: Schedule, tzdata_version: str) -> int:
         "created": schedule.created,
         "tzdata_version": tzdata_version,
     }
-    return int(c.execute(schedules.insert().values(values).returning(schedules.c.id)).scalar_one())
+    return int(c.execute(_INSERT, values).scalar_one())
 
 
 def update(c: sa.Connection, schedule: Schedule, tzdata_version: str) -> None:
