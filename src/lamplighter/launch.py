@@ -138,9 +138,9 @@ def release(c: sa.Connection, agent_id: int, now: datetime) -> None:
     if not held:
         return
     occupancy = Occupancy()
-    for alike in sets.count_open(c, [agent_id]):
-        if alike.state is SetState.ACTIVE:
-            occupancy.add(alike.state, is_exclusive=alike.is_exclusive, schedule_id=None, count=alike.count)
+    for other in sets.in_the_way(c, [agent_id]):
+        if other.state is SetState.ACTIVE:
+            occupancy.add(other.state, is_exclusive=other.is_exclusive, schedule_id=None)
     for one in held:
         if admit(occupancy, is_exclusive=one.is_exclusive, schedule_id=None) is not Admission.START:
             break
@@ -151,12 +151,9 @@ def release(c: sa.Connection, agent_id: int, now: datetime) -> None:
 
 def _admit(c: sa.Connection, launches: Sequence[Launch]) -> list[_Admitted]:
     occupancies: dict[int, Occupancy] = {launch.agent_id: Occupancy() for launch in launches}
-    for alike in sets.count_open(c, list(occupancies)):
-        occupancies[alike.agent_id].add(
-            alike.state,
-            is_exclusive=alike.is_exclusive,
-            schedule_id=alike.schedule_id,
-            count=alike.count,
+    for other in sets.in_the_way(c, list(occupancies)):
+        occupancies[other.agent_id].add(
+            other.state, is_exclusive=other.is_exclusive, schedule_id=other.schedule_id
         )
     admitted: list[_Admitted] = []
     for launch in launches:

@@ -65,13 +65,13 @@ _rescues = Counter(
     registry=registry,
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
-for _outcome in Outcome:
-    _due_times.labels(_outcome.value)
+# Each is there from the beginning, with nothing counted.
+_due_times_of = {outcome: _due_times.labels(outcome.value) for outcome in Outcome}
 
 
 def decided(outcome: Outcome, due: datetime, count: int, now: datetime) -> None:
     """``count`` due times, of which the first was ``due``, got their row in the ledger."""
-    _due_times.labels(outcome.value).inc(count)
+    _due_times_of[outcome].inc(count)
     if outcome in (Outcome.FIRED, Outcome.HELD):
         _fire_lateness.observe(max(0.0, (now - due).total_seconds()))
 

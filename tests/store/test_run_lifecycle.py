@@ -167,8 +167,11 @@ class RunLives(RuleBasedStateMachine):
     def an_exclusive_set_is_alone(self) -> None:
         with self.db.read() as c:
             for agent in self.agents:
-                active = [s for s in sets.count_open(c, [agent]) if s.state is SetState.ACTIVE]
-                assert sum(s.count for s in active) < 2 or not any(s.is_exclusive for s in active)
+                query = sa.select(parallel_sets.c.is_exclusive).where(
+                    parallel_sets.c.agent_id == agent, parallel_sets.c.state == SetState.ACTIVE.value
+                )
+                active = list(c.execute(query).scalars())
+                assert len(active) < 2 or not any(active)
 
     @invariant()
     def a_set_is_over_exactly_when_its_runs_are_and_a_held_one_has_not_begun(self) -> None:
@@ -192,7 +195,7 @@ class RunLives(RuleBasedStateMachine):
         """No set is held, and no run of an active set waits without a retry, when nothing else goes on."""
         with self.db.read() as c:
             for agent in self.agents:
-                found = sets.count_open(c, [agent])
+                found = sets.in_the_way(c, [agent])
                 assert not found or any(s.state is SetState.ACTIVE for s in found)
         for run in self.every_run():
             if run.status is RunStatus.WAITING:

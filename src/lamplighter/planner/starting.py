@@ -29,18 +29,18 @@ class Admission(Enum):
 class Occupancy:
     """What of one agent is going and waiting, while sets are admitted one after another."""
 
-    active: int = 0
-    active_exclusive: int = 0
-    waiting: int = 0
+    active: bool = False
+    active_exclusive: bool = False
+    waiting: bool = False
     waiting_schedules: frozenset[int] = frozenset()
 
-    def add(self, state: SetState, *, is_exclusive: bool, schedule_id: int | None, count: int = 1) -> None:
-        """Count one more set, or ``count`` alike."""
+    def add(self, state: SetState, *, is_exclusive: bool, schedule_id: int | None) -> None:
+        """Take note of one more set."""
         if state is SetState.ACTIVE:
-            self.active += count
-            self.active_exclusive += count * is_exclusive
+            self.active = True
+            self.active_exclusive |= is_exclusive
         elif state is SetState.WAITING:
-            self.waiting += count
+            self.waiting = True
             if schedule_id is not None:
                 self.waiting_schedules |= {schedule_id}
 
@@ -52,8 +52,8 @@ def admit(occupancy: Occupancy, *, is_exclusive: bool, schedule_id: int | None) 
     go first come, first served, and of one schedule at most one waits. A start by hand (``schedule_id`` None)
     always gets its place.
     """
-    free = occupancy.active == 0 if is_exclusive else occupancy.active_exclusive == 0
-    if free and occupancy.waiting == 0:
+    free = not (occupancy.active if is_exclusive else occupancy.active_exclusive)
+    if free and not occupancy.waiting:
         return Admission.START
     if schedule_id is not None and schedule_id in occupancy.waiting_schedules:
         return Admission.SKIP
@@ -66,7 +66,9 @@ def split_input(text: str | None, parallelism: int) -> list[str]:
     Rows of an array are split into nearly equal consecutive parts, at most one part a row; anything else is
     given to every run.
     """
-    value: Any = {} if text is None else json.loads(text)
+    if text is None:
+        return ["{}"] * parallelism
+    value: Any = json.loads(text)
     if not isinstance(value, list):
         return [json.dumps(value, ensure_ascii=False)] * parallelism
     parts = max(1, min(parallelism, len(value)))

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.base import Executable
 
 Selection = TypeVar("Selection", bound=sa.Select[Any])
 
@@ -251,6 +252,27 @@ def upsert_all(c: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, An
             index_elements=list(table.primary_key.columns), set_={change: query.excluded[change]}
         )
         c.execute(query, [dict(row) for row in rows])
+
+
+def insert_all(c: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert rows into a table with a numbered ``id`` and return their ids in the same order.
+
+    SQLite would be asked row by row to tell them: as nobody else writes meanwhile, they are the last ones, without
+    a gap, for it takes the next number each time (https://www.sqlite.org/autoinc.html).
+    """
+    if not rows:
+        return []
+    if c.dialect.name != "sqlite":
+        return list(c.execute(_inserting(table, tells_ids=True), list(rows)).scalars())
+    c.execute(_inserting(table, tells_ids=False), list(rows))
+    last = int(c.exec_driver_sql("SELECT last_insert_rowid()").scalar_one())
+    return list(range(last - len(rows) + 1, last + 1))
+
+
+@cache
+def _inserting(table: sa.Table, *, tells_ids: bool) -> Executable:
+    query = table.insert()
+    return query.returning(table.c.id, sort_by_parameter_order=True) if tells_ids else query
 
 
 def _set_up_sqlite(connection: SqliteConnection, _record: object) -> None:

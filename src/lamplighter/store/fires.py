@@ -7,9 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from lamplighter.model import Fire, Outcome
+from lamplighter.store.database import insert_all
 from lamplighter.store.tables import fires, parallel_sets, runs
-
-_INSERT = fires.insert().returning(fires.c.id, sort_by_parameter_order=True)
 
 
 def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -17,9 +16,7 @@ def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
 
     The unique key (schedule, due time) makes a second row for a due time an error of the database.
     """
-    if not rows:
-        return []
-    return list(c.execute(_INSERT, list(rows)).scalars())
+    return insert_all(c, fires, rows)
 
 
 def of_schedule(

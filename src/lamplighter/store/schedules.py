@@ -34,6 +34,7 @@ class DueSchedule:
     agent_version: int
     agent_is_archived: bool
 
+
 _INSERT = schedules.insert().returning(schedules.c.id)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from lamplighter.model import ACTIVE, ParallelExport, RunStatus, SetState
-from lamplighter.store.tables import parallel_sets, runs
+from lamplighter.store.database import insert_all
+from lamplighter.store.tables import agents, parallel_sets, runs
 
 PAST_WAITING = sorted(ACTIVE - {RunStatus.WAITING})
 
@@ -22,28 +23,37 @@ class HeldSet:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSets:
-    """How many sets of an agent are alike; ``schedule_id`` is told of those that wait."""
+class OpenSet:
+    """A set that is not over; ``schedule_id`` is told of one that waits."""
 
     agent_id: int
     state: SetState
     is_exclusive: bool
     schedule_id: int | None
-    count: int
 
 
 # What every fire and every end asks for is written once: to put a statement together takes longer than to carry
 # it out.
 _OF_SET = parallel_sets.c.id == sa.bindparam("the_set")
 _RUN_OF_SET = runs.c.set_id == sa.bindparam("the_set")
-_WAITS_FOR = sa.case((parallel_sets.c.state == SetState.WAITING.value, parallel_sets.c.schedule_id))
-_ALIKE = (parallel_sets.c.agent_id, parallel_sets.c.state, parallel_sets.c.is_exclusive, _WAITS_FOR)
-_COUNT_OPEN = (
-    sa.select(*_ALIKE, sa.func.count())
-    .where(parallel_sets.c.agent_id.in_(sa.bindparam("agents", expanding=True)), sa.text("state <> 'ended'"))
-    .group_by(*_ALIKE)
+_ACTIVE = (
+    sa.select(parallel_sets.c.is_exclusive)
+    .where(parallel_sets.c.agent_id == agents.c.id, sa.text("state <> 'ended' AND state = 'active'"))
+    .limit(1)
+    .scalar_subquery()
 )
-_INSERT = parallel_sets.insert().returning(parallel_sets.c.id, sort_by_parameter_order=True)
+_AGENTS: sa.BindParameter[int] = sa.bindparam("agents", expanding=True)
+_IN_THE_WAY = sa.union_all(
+    sa.select(agents.c.id, sa.literal(SetState.ACTIVE.value), _ACTIVE, sa.null()).where(
+        agents.c.id.in_(_AGENTS)
+    ),
+    sa.select(
+        parallel_sets.c.agent_id,
+        sa.literal(SetState.WAITING.value),
+        parallel_sets.c.is_exclusive,
+        parallel_sets.c.schedule_id,
+    ).where(parallel_sets.c.agent_id.in_(_AGENTS), sa.text("state <> 'ended' AND state = 'waiting'")),
+)
 _HELD = (
     sa.select(parallel_sets.c.id, parallel_sets.c.is_exclusive)
     .where(
@@ -70,21 +80,22 @@ _DUE_RETRIES = (
 )
 
 
-def count_open(c: sa.Connection, agent_ids: Collection[int]) -> list[OpenSets]:
-    """How many sets of these agents are not over, counted by the database: there may be very many."""
+def in_the_way(c: sa.Connection, agent_ids: Collection[int]) -> list[OpenSet]:
+    """What decides whether further sets of these agents may begin: those that wait, and one that is active.
+
+    One says it of all that are active, for an exclusive one is alone; so it does not matter how many there are.
+    """
+    rows = c.execute(_IN_THE_WAY, {"agents": list(agent_ids)})
     return [
-        OpenSets(agent_id, SetState(state), is_exclusive, schedule_id, count)
-        for agent_id, state, is_exclusive, schedule_id, count in c.execute(
-            _COUNT_OPEN, {"agents": list(agent_ids)}
-        )
+        OpenSet(agent_id, SetState(state), is_exclusive, schedule_id)
+        for agent_id, state, is_exclusive, schedule_id in rows
+        if is_exclusive is not None
     ]
 
 
 def insert(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Keep new sets and return their ids in the same order."""
-    if not rows:
-        return []
-    return list(c.execute(_INSERT, list(rows)).scalars())
+    return insert_all(c, parallel_sets, rows)
 
 
 def held(c: sa.Connection, agent_id: int) -> list[HeldSet]:
