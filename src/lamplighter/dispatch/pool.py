@@ -38,8 +38,7 @@ class Pool(Loop):
     """Carries out at most ``concurrency`` runs at a time on this machine, as the server whose ``control`` it has.
 
     It takes runs without a group and those of the ``server_groups`` of these names; its ``labels`` are shown to
-    people. When it ends, the processes of
-    its runs go on, and the next start adopts them.
+    people. When it ends, the processes of its runs go on, and the next start adopts them.
     """
 
     def __init__(
@@ -80,6 +79,10 @@ class Pool(Loop):
 
     def start(self) -> int:
         """Register this server and adopt the runs that its former process left; returns how many. Unavailable."""
+        try:
+            self._shop.fork_servers.warm_up()
+        except OSError as problem:  # the run that needs it will say so
+            log.warning("what starts programs could not be started beforehand", exc_info=problem)
         now = self._shop.clock.now()
         with self._contact():
             self._shop.control.register(self._incarnation, self._concurrency, self._groups, self._labels)

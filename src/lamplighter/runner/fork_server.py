@@ -107,6 +107,11 @@ class ForkServers:
             self._forget(server)
         raise OSError("the process that starts programs has ended; the server's log may say why")
 
+    def warm_up(self) -> None:
+        """Start the one for every program, so that the first run need not wait for it; OSError."""
+        with self._lock:
+            self._get(None)
+
     def close(self) -> None:
         """End them all; what they have started goes on."""
         with self._lock:
