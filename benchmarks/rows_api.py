@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from running_server import KEY, RunningServer
 SIZES = (1_000, 100_000)
 CLIENTS = 32
 _SECONDS = 4.0  # of asking, for each figure
+_PAUSE = 0.1  # seconds until a server that was too busy is asked again
 _CRON = "0 0 * * *"
 
 
@@ -80,7 +81,9 @@ def _table(name: str, title: str, unit: str) -> Table:
         how=f"Each figure of {_SECONDS:.0f} s of asking over kept connections of loopback. Ours checks the API key;"
         " Prefect's server asks for none, its scheduler is turned off, and one run of each deployment is to come."
         " “List” is 50 schedules (ours counts all besides) or 50 deployments with theirs, “upcoming” the next 50"
-        " due times or runs. SQLite with WAL; synchronous = FULL for ours, NORMAL as Prefect sets it.",
+        " due times or runs. SQLite with WAL; synchronous = FULL for ours, NORMAL as Prefect sets it. Who is"
+        " told that the server is too busy (503) asks again, and that belongs to the time of the answer; for many who"
+        " write Prefect recommends PostgreSQL.",
         aim="5 times as fast as Prefect",
         against=("Prefect",),
     )
@@ -183,28 +186,39 @@ async def _asked(served: Served, ask: Ask, *, clients: int) -> tuple[list[float]
 
 
 async def _client(host: str, port: int | None, words: bytes, until: float) -> list[float]:
-    reader, writer = await asyncio.open_connection(host, port)
     took: list[float] = []
-    try:
-        while not took or time.perf_counter() < until:
-            begun = time.perf_counter()
-            writer.write(words)
-            await _answer(reader)
-            took.append((time.perf_counter() - begun) * 1000)
-    finally:
-        writer.close()
-        await writer.wait_closed()
+    begun: float | None = None
+    while not took or time.perf_counter() < until:
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            while not took or time.perf_counter() < until:
+                begun = begun or time.perf_counter()
+                writer.write(words)
+                if await _is_busy(reader):  # Prefect's own client tries again, too; it belongs to the time
+                    await asyncio.sleep(_PAUSE)
+                    continue
+                took.append((time.perf_counter() - begun) * 1000)
+                begun = None
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            await asyncio.sleep(
+                _PAUSE
+            )  # it has given up the connection: on a new one the same is asked again
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
     return took
 
 
-async def _answer(reader: asyncio.StreamReader) -> None:
-    """Read one answer to its end; RuntimeError when it is not a good one."""
+async def _is_busy(reader: asyncio.StreamReader) -> bool:
+    """Read an answer; whether it says that the server cannot now. RuntimeError when it is not a good one."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     status = head.split(" ", 2)[1]
     fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
     body = await reader.readexactly(int(fields["content-length"]))
-    if not status.startswith("2"):
+    if not status.startswith("2") and status != "503":
         raise RuntimeError(f"an answer with the status {status}: {body[:500]!r}")
+    return status == "503"
 
 
 def _words(served: Served, ask: Ask) -> bytes:

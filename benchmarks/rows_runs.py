@@ -100,8 +100,9 @@ def _table(name: str, what: str, until: str) -> Table:
         name=name,
         title=f"One run after another: {what}",
         unit="ms a run",
-        how=f"{EACH} runs a round, {until}. Ours is started synchronously, one request a run; Scrapyd is asked every"
-        f" {_LOOK_EVERY * 1000:.0f} ms. Bare is the command itself, started by a program; for Scrapy `scrapy crawl` with a feed. Ours is durable (SQLite with"
+        how=f"{EACH} runs a round, {until}. Ours is started synchronously, one request a run; Scrapyd is asked"
+        f" every {_LOOK_EVERY * 1000:.0f} ms. Bare is the command itself, started by a program; for Scrapy"
+        " `scrapy crawl` with a feed. Ours is durable (SQLite with"
         " synchronous = FULL), checks and exports the records, and gathers what explains a failure.",
         aim="a no-op below 20 ms of processor time over the bare one, Scrapy no slower than bare by 5 %,"
         " less than half of Scrapyd's overhead",

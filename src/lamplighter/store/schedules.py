@@ -103,7 +103,10 @@ def count_in_spaces(c: sa.Connection, seen: Collection[int] | None, space_id: in
 
 
 def _in_spaces(query: sa.Select[Any], seen: Collection[int] | None, space_id: int | None) -> sa.Select[Any]:
-    query = query.join(agents, agents.c.id == schedules.c.agent_id).where(schedules.c.deleted.is_(None))
+    query = query.where(schedules.c.deleted.is_(None))
+    if seen is None and space_id is None:
+        return query
+    query = query.join(agents, agents.c.id == schedules.c.agent_id)
     if seen is not None:
         query = query.where(agents.c.space_id.in_(seen))
     return query if space_id is None else query.where(agents.c.space_id == space_id)
