@@ -9,6 +9,7 @@ from lamplighter.model import Due, RunSettings, Schedule, ScheduleType, Timing
 from lamplighter.store import agents, schedules, users
 from lamplighter.store.database import Database
 from lamplighter.store.migrations import migrate
+from lamplighter.store.tables import agent_versions as version_table
 from lamplighter.store.tables import agents as agent_table
 from lamplighter.store.tables import schedules as schedule_table
 from lamplighter.triggers import TZDATA_VERSION
@@ -32,7 +33,11 @@ def fill_with_agents(db: Database, count: int) -> None:
     """So many agents into an empty database, each with a schedule that is due with all the others."""
     with db.write() as c:
         agent = _insert_first(c)
-        for table, key in ((agent_table, "name"), (schedule_table, "agent_id")):
+        for table, key in (
+            (agent_table, "name"),
+            (version_table, "agent_id"),
+            (schedule_table, "agent_id"),
+        ):
             row = c.execute(sa.select(table)).mappings().one()
             copy = {name: value for name, value in row.items() if name != "id"}
             for begin in range(1, count, 10_000):

@@ -82,8 +82,8 @@ def _table(name: str, title: str, unit: str) -> Table:
         " Prefect's server asks for none, its scheduler is turned off, and one run of each deployment is to come."
         " “List” is 50 schedules (ours counts all besides) or 50 deployments with theirs, “upcoming” the next 50"
         " due times or runs. SQLite with WAL; synchronous = FULL for ours, NORMAL as Prefect sets it. Who is"
-        " told that the server is too busy (503) asks again, and that belongs to the time of the answer; for many who"
-        " write Prefect recommends PostgreSQL.",
+        " told that the server is too busy (503) asks again, and that belongs to the time of the answer; for many"
+        " writers Prefect recommends PostgreSQL.",
         aim="5 times as fast as Prefect",
         against=("Prefect",),
     )
