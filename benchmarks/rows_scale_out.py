@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from multiprocessing.synchronize import Barrier
@@ -14,16 +14,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from cryptography.fernet import Fernet
+
 from filled_database import DUE, fill_with_agents
 from lamplighter.clock import SystemClock
+from lamplighter.control.face import Conclusion
+from lamplighter.control.plane import ControlPlane
 from lamplighter.engine import Engine
+from lamplighter.model import Claim, Counters, RunStatus, Verdict
 from lamplighter.store.database import Database
+from lamplighter.vault import Vault
 from real_postgresql import Databases, RealPostgresql
 from report import OURS, Case, Table
 from running_server import TERMINAL, RunningServer, eventually
 
 PROCESSES = (1, 2, 4)
 FIRES = 20_000
+ENDS = 1_000
 RUNS = 200
 _LARGEST_SET = 50
 _PATIENCE = 300  # seconds for all to be ready, and to have done everything
@@ -38,22 +45,25 @@ def measure(rounds: int) -> list[Table]:
         title="Several processes on one PostgreSQL",
         unit="seconds",
         how=f"Schedulers fire {FIRES:,} schedules of as many agents, all due at once, until the last fire is"
-        f" committed. Runners carry out {RUNS} runs that do nothing, {_AT_ONCE} at once whatever the number of"
-        " runners, from the first start to the last end; a process with API and scheduler is there besides, and the"
-        f" files are in a folder that all share. PostgreSQL is on the same {os.cpu_count()} processors, with fsync"
-        " and synchronous_commit on.",
+        " committed. An ending is all that a server writes of a run (taken, begun, exporting, ended: 4 commits), by"
+        f" one thread of each process and without the run itself. Runners carry out {RUNS} runs that do nothing,"
+        f" {_AT_ONCE} at once whatever the number of runners, from the first start to the last end; a process with"
+        " API and scheduler is there besides, and the files are in a folder that all share. PostgreSQL is on the"
+        f" same {os.cpu_count()} processors, with fsync and synchronous_commit on.",
         aim="near-linear up to the processors (0.5 × with 2); the database is the limit",
         against=tuple(_TITLES[count] for count in PROCESSES[1:]),
         ours="1 process",
     )
-    fires, runs = Case(f"{FIRES:,} fires"), Case(f"{RUNS} runs")
-    table.cases += [fires, runs]
+    fires, ends, runs = Case(f"{FIRES:,} fires"), Case(f"{ENDS:,} endings"), Case(f"{RUNS} runs")
+    table.cases += [fires, ends, runs]
     with _postgresql() as databases:
         for number in range(rounds):
             for count in PROCESSES:
                 print(f"scale out, {count} processes, round {number + 1} of {rounds}", flush=True)
                 with _database(databases, "migrated") as address:
-                    fires.add(_TITLES[count], _fired(address, count))
+                    fires.add(_TITLES[count], _together(address, FIRES, count, _fire))
+                with _database(databases, "migrated") as address:
+                    ends.add(_TITLES[count], _together(address, ENDS, count, _end))
                 with _database(databases, "template1") as address:
                     runs.add(_TITLES[count], _carried_out(address, count))
     return [table]
@@ -77,36 +87,63 @@ def _database(databases: Databases, template: str) -> Iterator[str]:
     databases.drop(address)
 
 
-# --- fires ---
+# --- what goes to the database ---
+
+Work = Callable[[Database, int, Barrier], None]
 
 
-def _fired(address: str, count: int) -> float:
-    """Seconds until so many schedulers have fired everything."""
+def _together(address: str, size: int, count: int, work: Work) -> float:
+    """Seconds until so many processes have done their work with so many schedules that are due."""
     with closing(Database(address)) as db:
-        fill_with_agents(db, FIRES)
+        fill_with_agents(db, size)
+        if work is _end:
+            _fire_all(db)
     processes = multiprocessing.get_context("spawn")
     begin, end = processes.Barrier(count + 1), processes.Barrier(count + 1)
-    schedulers = [processes.Process(target=_schedule, args=(address, begin, end)) for _ in range(count)]
-    for one in schedulers:
+    workers = [processes.Process(target=_join_in, args=(address, n, work, begin, end)) for n in range(count)]
+    for one in workers:
         one.start()
     begin.wait(_PATIENCE)
     begun = time.perf_counter()
     end.wait(_PATIENCE)
     took = time.perf_counter() - begun
-    for one in schedulers:
+    for one in workers:
         one.join()
     return took
 
 
-def _schedule(address: str, begin: Barrier, end: Barrier) -> None:
-    """A scheduler of its own, which is warm when all begin."""
+def _join_in(address: str, number: int, work: Work, begin: Barrier, end: Barrier) -> None:
+    """A process of its own, which is connected when all begin."""
     with closing(Database(address)) as db:
-        engine = Engine(db, SystemClock(), lambda: None)
-        db.time()
-        begin.wait()
-        while engine.fire_once(DUE):
-            pass
+        work(db, number, begin)
         end.wait()
+
+
+def _fire_all(db: Database) -> None:
+    engine = Engine(db, SystemClock(), lambda: None)
+    while engine.fire_once(DUE):
+        pass
+
+
+def _fire(db: Database, _number: int, begin: Barrier) -> None:
+    """What a scheduler does."""
+    db.time()
+    begin.wait()
+    _fire_all(db)
+
+
+def _end(db: Database, number: int, begin: Barrier) -> None:
+    """What a server does, but for its runs."""
+    control = ControlPlane(db, SystemClock(), Vault(Fernet.generate_key()), f"server {number}", lambda: None)
+    control.register("first", _AT_ONCE, [], {})
+    conclusion = Conclusion(Verdict(RunStatus.COMPLETED, "over"), Counters(), ())
+    begin.wait()
+    while taken := control.claim("first", _AT_ONCE):
+        for run in taken:
+            claim = Claim(run.id, run.attempt)
+            control.begin(claim)
+            control.export(claim)
+            control.conclude(claim, conclusion)
 
 
 # --- runs ---

@@ -1,6 +1,7 @@
 """The loops over a real database and a clock that the test moves."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
@@ -310,6 +311,30 @@ def test_a_retry_waits_for_its_time(db: Database, clock: VirtualClock, engine: E
     engine.pass_once(clock.advance(seconds=10))
     with db.read() as c:
         assert [run.status for run in runs.of_agent(c, agent, 1)] == [RunStatus.QUEUING]
+
+
+def test_what_cannot_be_foreseen_is_looked_for_once_a_second_however_often_something_is_due(
+    db: Database, clock: VirtualClock
+) -> None:
+    looks: list[datetime] = []
+
+    def may_rescue(now: datetime) -> bool:
+        looks.append(now)
+        return False
+
+    engine = Engine(db, clock, lambda: None, may_rescue)
+    with db.write() as c:
+        agent = make_agent(c)
+        start_set(c, agent)
+        server = make_server(c, lease=timedelta(seconds=1))
+        assert runs.claim(c, server, 1, NOON)
+    clock.advance(seconds=60)
+    engine.pass_once(clock.now())  # it was away: whoever slept as well may renew its lease
+    for _ in range(31 * 4):
+        now = clock.advance(milliseconds=250)
+        assert engine.pass_once(now) <= now + timedelta(seconds=1)
+    assert len(looks) > 1
+    assert {later - earlier for earlier, later in pairwise(looks)} == {timedelta(seconds=1)}
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
