@@ -138,7 +138,8 @@ class Database:
         """The same database for those who answer requests: on SQLite only a few of them read at a time.
 
         SQLite lets go of the interpreter's lock at each step. Many threads that read would spend their time on
-        taking it from each other, and from those that fire and run, who never wait here.
+        taking it from each other, and from those that fire and run, who never wait here. Who reads must have ended
+        that before it begins to write: otherwise it would keep a place while it waits for one who waits for places.
         """
         found = copy(self)
         if self.is_sqlite:
