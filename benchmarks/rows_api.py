@@ -186,23 +186,23 @@ async def _asked(served: Served, ask: Ask, *, clients: int) -> tuple[list[float]
 
 
 async def _client(host: str, port: int | None, words: bytes, until: float) -> list[float]:
+    """Milliseconds of each answer, of one at the least; what is asked again takes longer."""
     took: list[float] = []
-    begun: float | None = None
+    begun: float | None = None  # when what is being asked was asked for the first time
     while not took or time.perf_counter() < until:
         reader, writer = await asyncio.open_connection(host, port)
         try:
             while not took or time.perf_counter() < until:
                 begun = begun or time.perf_counter()
                 writer.write(words)
-                if await _is_busy(reader):  # Prefect's own client tries again, too; it belongs to the time
+                if await _is_busy(reader):  # Prefect's own client asks again, too
                     await asyncio.sleep(_PAUSE)
                     continue
                 took.append((time.perf_counter() - begun) * 1000)
                 begun = None
         except (asyncio.IncompleteReadError, ConnectionResetError):
-            await asyncio.sleep(
-                _PAUSE
-            )  # it has given up the connection: on a new one the same is asked again
+            # It has given up the connection: on a new one the same is asked again.
+            await asyncio.sleep(_PAUSE)
         finally:
             writer.close()
             with suppress(ConnectionError):

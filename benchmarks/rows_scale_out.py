@@ -61,9 +61,9 @@ def measure(rounds: int) -> list[Table]:
             for count in PROCESSES:
                 print(f"scale out, {count} processes, round {number + 1} of {rounds}", flush=True)
                 with _database(databases, "migrated") as address:
-                    fires.add(_TITLES[count], _together(address, FIRES, count, _fire))
+                    fires.add(_TITLES[count], _together(address, count, _make_due, _fire))
                 with _database(databases, "migrated") as address:
-                    ends.add(_TITLES[count], _together(address, ENDS, count, _end))
+                    ends.add(_TITLES[count], _together(address, count, _make_queue, _end))
                 with _database(databases, "template1") as address:
                     runs.add(_TITLES[count], _carried_out(address, count))
     return [table]
@@ -92,12 +92,10 @@ def _database(databases: Databases, template: str) -> Iterator[str]:
 Work = Callable[[Database, int, Barrier], None]
 
 
-def _together(address: str, size: int, count: int, work: Work) -> float:
-    """Seconds until so many processes have done their work with so many schedules that are due."""
+def _together(address: str, count: int, prepare: Callable[[Database], None], work: Work) -> float:
+    """Seconds until so many processes have done all the work that was prepared in the database."""
     with closing(Database(address)) as db:
-        fill_with_agents(db, size)
-        if work is _end:
-            _fire_all(db)
+        prepare(db)
     processes = multiprocessing.get_context("spawn")
     begin, end = processes.Barrier(count + 1), processes.Barrier(count + 1)
     workers = [processes.Process(target=_join_in, args=(address, n, work, begin, end)) for n in range(count)]
@@ -117,6 +115,15 @@ def _join_in(address: str, number: int, work: Work, begin: Barrier, end: Barrier
     with closing(Database(address)) as db:
         work(db, number, begin)
         end.wait()
+
+
+def _make_due(db: Database) -> None:
+    fill_with_agents(db, FIRES)
+
+
+def _make_queue(db: Database) -> None:
+    fill_with_agents(db, ENDS)
+    _fire_all(db)
 
 
 def _fire_all(db: Database) -> None:

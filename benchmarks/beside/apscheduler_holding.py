@@ -8,7 +8,6 @@ nothing is due) and ``disk`` (megabytes of the database).
 
 import importlib
 import json
-import resource
 import sys
 import time
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from apscheduler_store import fill
+from own_costs import resident, spent
 
 
 def main() -> None:
@@ -25,29 +25,20 @@ def main() -> None:
     schedulers: Any = importlib.import_module("apscheduler.schedulers.background")
     address = f"sqlite:///{asked['file']}"
     fill(address, asked["jobs"])
-    before = _resident()
+    before = resident()
     begun = time.perf_counter()
     store = stores.SQLAlchemyJobStore(url=address)
     scheduler = schedulers.BackgroundScheduler(jobstores={"default": store}, timezone="UTC")
     scheduler.start()
     store.get_due_jobs(datetime.now(UTC))
     started = time.perf_counter() - begun
-    spent = _spent()
+    before_idle = spent()
     time.sleep(asked["seconds"])
-    idle = (_spent() - spent) / asked["seconds"] * 1000
-    grown = max(_resident() - before, 0) / 1e6
+    idle = (spent() - before_idle) / asked["seconds"] * 1000
+    grown = max(resident() - before, 0) / 1e6
     scheduler.shutdown()
     disk = Path(asked["file"]).stat().st_size / 1e6
     json.dump([{"start": started, "megabytes": grown, "idle": idle, "disk": disk}], sys.stdout)
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
-
-
-def _spent() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

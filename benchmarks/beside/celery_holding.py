@@ -9,7 +9,6 @@ the tasks; then the scheduler goes round in this one as beat lets it, and what i
 import importlib
 import json
 import multiprocessing
-import resource
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from celery_service import MODULE, fill
+from own_costs import resident, spent
 
 
 def main() -> None:
@@ -31,28 +31,19 @@ def main() -> None:
     filling.join()
     app: Any = importlib.import_module("bench_app").app
     schedulers: Any = importlib.import_module("sqlalchemy_celery_beat.schedulers")
-    before = _resident()
+    before = resident()
     begun = time.perf_counter()
     scheduler = schedulers.DatabaseScheduler(app=app)
     pause = scheduler.tick()
     started = time.perf_counter() - begun
-    spent, since = _spent(), time.perf_counter()
+    before_idle, since = spent(), time.perf_counter()
     while time.perf_counter() - since < asked["seconds"]:
         time.sleep(max(0.0, pause))
         pause = scheduler.tick()
-    idle = (_spent() - spent) / (time.perf_counter() - since) * 1000
-    grown = max(_resident() - before, 0) / 1e6
+    idle = (spent() - before_idle) / (time.perf_counter() - since) * 1000
+    grown = max(resident() - before, 0) / 1e6
     disk = (folder / "beat.db").stat().st_size / 1e6
     json.dump([{"start": started, "megabytes": grown, "idle": idle, "disk": disk}], sys.stdout)
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
-
-
-def _spent() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     """Make the data folder, bring the database up to date and put the parts together."""
     db = _database(settings)
     migrate(db)
-    asked = db.for_requests()
+    db_of_requests = db.for_requests()
     # All processes on one database go by its clock, whatever the clocks of their machines say.
     shared_clock = None if db.is_sqlite or clock else SharedClock(db.time)
     clock = clock or shared_clock or SystemClock()
@@ -128,7 +128,7 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     vault, secret = installation.vault, installation.secret
     oidc = settings.oidc
     issuer = None if oidc is None else OpenIdIssuer(oidc.issuer, oidc.audience, clock)
-    identity = Identity(asked, clock, TokenSigner(secret), issuer)
+    identity = Identity(db_of_requests, clock, TokenSigner(secret), issuer)
     new_key = identity.set_up(
         settings.bootstrap_key, lambda key: write_whole(settings.data / "admin.key", f"{key}\n".encode())
     )
@@ -175,35 +175,35 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
         loops.all.append(Loop("outbox", clock, partial(_clear_outbox, db)))
     signer = Signer(secret)
     tail = None if fleet is None else fleet.tails.ask
-    runs = Runs(asked, clock, files, vault, signer, on_runs_ready, tail)
+    runs = Runs(db_of_requests, clock, files, vault, signer, on_runs_ready, tail)
     evidence = FailureEvidence(runs, files)
     services = Services(
-        agents=Agents(asked, clock, files),
-        schedules=Schedules(asked, clock, loops.waker("scheduler", "runner", "relay")),
-        comparisons=Comparisons(asked, clock),
-        previews=Previews(asked, clock),
-        webhooks=Webhooks(asked, clock, vault, signer, on_runs_ready),
+        agents=Agents(db_of_requests, clock, files),
+        schedules=Schedules(db_of_requests, clock, loops.waker("scheduler", "runner", "relay")),
+        comparisons=Comparisons(db_of_requests, clock),
+        previews=Previews(db_of_requests, clock),
+        webhooks=Webhooks(db_of_requests, clock, vault, signer, on_runs_ready),
         runs=runs,
         evidence=evidence,
         diagnostics=Diagnostics(runs, evidence),
         identity=identity,
-        sessions=Sessions(asked, clock, identity),
-        keys=Keys(asked, clock),
-        users=Users(asked, clock),
-        spaces=Spaces(asked, clock),
-        audit_log=AuditLog(asked),
-        notifications=Notifications(asked, clock, vault, messenger, loops.waker("notifier")),
-        secrets=Secrets(asked, clock, vault),
-        proxy_pools=ProxyPools(asked, clock, vault),
-        groups=Groups(asked, clock, on_runs_ready),
-        retention=Retention(asked, clock, prune_now),
-        analytics=Analytics(asked, clock),
-        overview=Overview(asked, clock),
-        billing=Billing(asked, clock),
-        health=Health(asked, clock, last_passes),
-        metrics=Metrics(asked, clock, last_passes, has_broker=fleet is not None),
+        sessions=Sessions(db_of_requests, clock, identity),
+        keys=Keys(db_of_requests, clock),
+        users=Users(db_of_requests, clock),
+        spaces=Spaces(db_of_requests, clock),
+        audit_log=AuditLog(db_of_requests),
+        notifications=Notifications(db_of_requests, clock, vault, messenger, loops.waker("notifier")),
+        secrets=Secrets(db_of_requests, clock, vault),
+        proxy_pools=ProxyPools(db_of_requests, clock, vault),
+        groups=Groups(db_of_requests, clock, on_runs_ready),
+        retention=Retention(db_of_requests, clock, prune_now),
+        analytics=Analytics(db_of_requests, clock),
+        overview=Overview(db_of_requests, clock),
+        billing=Billing(db_of_requests, clock),
+        health=Health(db_of_requests, clock, last_passes),
+        metrics=Metrics(db_of_requests, clock, last_passes, has_broker=fleet is not None),
         rate_limits=RateLimits(clock, settings.rate_limit),
-        idempotency=Idempotency(asked, clock, vault, wake_all),
+        idempotency=Idempotency(db_of_requests, clock, vault, wake_all),
         clock=clock,
         public_url=settings.public_url,
     )
@@ -291,7 +291,7 @@ def _stop(house: House, threads: list[threading.Thread]) -> None:
 
 
 def _tell_streams_to_end(server: uvicorn.Server, app: FastAPI) -> None:
-    """Let endless answers (a followed log) end as soon as the server is asked to."""
+    """Let endless answers (a followed log) end as soon as the server is db_of_requests to."""
     handle_exit = server.handle_exit
 
     def handle(number: int, frame: object) -> None:

@@ -32,7 +32,7 @@ _CONNECTED = {
     "keepalives_count": 3,
 }
 
-# Of requests, at a time: one more than one, so that a long answer does not keep all short ones waiting.
+# Of requests, at a time: two, so that one long answer does not keep all short ones waiting.
 _READERS = 2
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",

@@ -35,7 +35,6 @@ class OpenSet:
 # What every fire and every end asks for is written once: to put a statement together takes longer than to carry
 # it out.
 _OF_SET = parallel_sets.c.id == sa.bindparam("the_set")
-_RUN_OF_SET = runs.c.set_id == sa.bindparam("the_set")
 _ACTIVE = (
     sa.select(parallel_sets.c.is_exclusive)
     .where(parallel_sets.c.agent_id == agents.c.id, sa.text("state <> 'ended' AND state = 'active'"))
@@ -62,7 +61,11 @@ _HELD = (
     )
     .order_by(parallel_sets.c.id)
 )
-_UNFINISHED = sa.select(runs.c.id).where(_RUN_OF_SET, runs.c.status.in_(sorted(ACTIVE))).limit(1)
+_UNFINISHED = (
+    sa.select(runs.c.id)
+    .where(runs.c.set_id == sa.bindparam("the_set"), runs.c.status.in_(sorted(ACTIVE)))
+    .limit(1)
+)
 _SET_STATE = parallel_sets.update().where(_OF_SET).values(state=sa.bindparam("new_state"))
 _SHAPE = sa.select(parallel_sets.c.size, parallel_sets.c.parallel_export, parallel_sets.c.combined).where(
     _OF_SET

@@ -17,13 +17,13 @@ from lamplighter.store.tables import parallel_sets, run_statistics, runs
 _GOOD = (RunStatus.COMPLETED.value, RunStatus.SUCCESS.value)
 
 
-_OF_RUN = run_statistics.c.run_id == sa.bindparam("the_run")
+# What every run asks for is written once: to put a statement together takes longer than to carry it out.
 _EXPORTING = (
     sa.select(runs.c.agent_id, runs.c.sequence, parallel_sets.c.schedule_id, parallel_sets.c.size)
     .join(parallel_sets, parallel_sets.c.id == runs.c.set_id)
     .where(runs.c.id == sa.bindparam("the_run"), runs.c.status == RunStatus.EXPORTING.value)
 )
-_DELETE = run_statistics.delete().where(_OF_RUN)
+_DELETE = run_statistics.delete().where(run_statistics.c.run_id == sa.bindparam("the_run"))
 _INSERT = run_statistics.insert()
 _COMPARABLE = (
     sa.select(run_statistics, parallel_sets.c.agent_version, runs.c.end_time)
