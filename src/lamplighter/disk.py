@@ -89,14 +89,18 @@ def open_log(path: Path) -> int:
     raise OSError(errno.ELOOP, "the log is replaced again and again", str(path))
 
 
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file that only we may read, whole or not at all, in the place of whatever an agent has put there."""
+def write_whole(target: Path, content: bytes, *, is_lasting: bool = True) -> None:
+    """Write a file that only we may read, whole or not at all, in the place of whatever an agent has put there.
+
+    One that ``is_lasting`` outlives a crash of the machine.
+    """
     if target.is_dir() and not target.is_symlink():
         remove(target)
     with new_file(target.parent) as (temporary, file):
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        if is_lasting:
+            os.fsync(file.fileno())
         temporary.replace(target)
 
 

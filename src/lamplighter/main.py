@@ -139,13 +139,15 @@ def build(settings: Settings, clock: Clock | None = None) -> House:
     loops = _Loops()
     on_runs_ready = loops.waker("runner", "relay")
     name = startup.server_name(settings.data)
+    # Whose run has ended looks by itself, as soon as its place is free.
+    own_control = ControlPlane(db, clock, vault, name, loops.waker("relay"))
 
     def control_of(server_name: str) -> ControlPlane:
         return ControlPlane(db, clock, vault, server_name, on_runs_ready)
 
     # Who shares the database can take runs over from this server, and must not while their processes go on.
     switch = None if db.is_sqlite else DeadMansSwitch(settings.data / "alive")
-    shop = Workshop(control_of(name), files, clock, settings.stop_grace, environments, switch)
+    shop = Workshop(own_control, files, clock, settings.stop_grace, environments, switch)
     fleet = _fleet(settings, db, clock, files.store, control_of)
     wake_all = loops.waker("scheduler", "runner", "relay", "notifier")
 
@@ -252,6 +254,7 @@ def serve(settings: Settings, announce: Callable[[str, House, int], None]) -> No
             timeout_graceful_shutdown=5,
             h11_max_incomplete_event_size=_MOST_BYTES_OF_HEAD,
         )
+        startup.keep_what_is_loaded()
         server = uvicorn.Server(config)
         _tell_streams_to_end(server, app)
         server.run(sockets=[listener])

@@ -1,6 +1,7 @@
 """What every process that stays does when it starts: its log, its data folder, its name."""
 
 import fcntl
+import gc
 import logging
 import socket
 import sys
@@ -12,6 +13,14 @@ from typing import TextIO
 import structlog
 
 from lamplighter.errors import Conflict
+
+
+def keep_what_is_loaded() -> None:
+    """Leave all that there is by now out of the search for garbage: it stays.
+
+    To go through it again and again takes an eighth of a second each time, in which no thread goes on.
+    """
+    gc.freeze()
 
 
 def set_up_logging(*, json: bool) -> None:

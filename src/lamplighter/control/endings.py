@@ -17,7 +17,7 @@ from lamplighter.control.face import Concluded, Conclusion, FileRow, Merged
 from lamplighter.errors import LamplighterError
 from lamplighter.manifest import ExportSection, Manifest
 from lamplighter.model import Claim, Run, RunStatus, Verdict
-from lamplighter.planner import NOT_DELIVERED, Combination, Part, combination
+from lamplighter.planner import GOOD, NOT_DELIVERED, Combination, Part, combination
 from lamplighter.store import agents, runs, sets, statistics
 from lamplighter.store import files as file_list
 
@@ -35,6 +35,8 @@ def conclude(
     wanted = None if conclusion.leaves_merging else _wanted(c, run, conclusion.verdict)
     if wanted is not None and not wanted[1].is_of(None if made is None else made.combination):
         return Concluded(*wanted)
+    if run.status is RunStatus.RUNNING and conclusion.verdict.status in GOOD:
+        runs.export(c, claim)  # nobody has said so before, because it took no time
     leftover = None if made is None else made.combination.folder
     combined = Combination.from_text(run.combined)
     keep = None if combined is None else combined.folder

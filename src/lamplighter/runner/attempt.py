@@ -19,6 +19,8 @@ from lamplighter.runner.process import DeadMansSwitch
 
 log = structlog.get_logger()
 
+_UNKNOWN = Manifest.model_validate({"agent": {"run": ["unknown"]}})
+
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
@@ -42,7 +44,7 @@ class Attempt:
         self.claim = Claim(run.id, run.attempt)
         self.folder = shop.files.attempt(run.id, run.attempt)
         self.nudge = threading.Event()
-        self.manifest = Manifest.model_validate({"agent": {"run": ["unknown"]}})
+        self.manifest = _UNKNOWN
         self.bundle = ""
         self.records_attempt = run.attempt  # the one that extracted what this one delivers
         self.input_json = "null"

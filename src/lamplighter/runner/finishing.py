@@ -20,6 +20,7 @@ from lamplighter.runner.process import ProcessExit
 from lamplighter.runner.verdict import Evidence, Report, counters_of, decide
 
 _COMPARED = 10  # good runs, with which one is compared
+_WRITTEN_AT_ONCE = 10_000  # records, which take a tenth of a second in all formats
 
 
 def finish(attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None) -> None:
@@ -34,7 +35,7 @@ def finish(attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None) -
     delivering.forget_undelivered(attempt)
     judged, summary = _judge(attempt, ended, stop_cause)
     result = replace(judged, exporting_since=since)
-    if result.verdict.status in GOOD:
+    if result.verdict.status in GOOD and _export_takes_time(attempt, summary.count):
         _begin_export(attempt)
     if not is_part(attempt.run):
         folder = export_folder(attempt)
@@ -118,6 +119,16 @@ def _against_baseline(attempt: Attempt, verdict: Verdict, now: RecordStatistics)
     if warnings and mode == "fail":
         return Verdict(RunStatus.FAILURE, f"baseline: {'; '.join(warnings)}")
     return replace(verdict, warnings=warnings)
+
+
+def _export_takes_time(attempt: Attempt, records: int) -> bool:
+    """Whether anybody could see that the run is Exporting.
+
+    Else that is said as it is concluded, and costs no transaction of its own.
+    """
+    is_large = records > _WRITTEN_AT_ONCE
+    is_sent = attempt.shop.files.store is not None or bool(attempt.manifest.export.destinations)
+    return is_large or is_sent or is_part(attempt.run)
 
 
 def _begin_export(attempt: Attempt) -> None:

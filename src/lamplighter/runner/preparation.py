@@ -103,7 +103,8 @@ def reveal(attempt: Attempt, value: Any) -> Any:
 
 
 def _write_private(path: Path, value: object) -> None:
-    write_whole(path, json.dumps(value, ensure_ascii=False).encode())
+    # When the machine goes down, this attempt is over, and the next one has its input from the database.
+    write_whole(path, json.dumps(value, ensure_ascii=False).encode(), is_lasting=False)
 
 
 def _python(attempt: Attempt, is_wanted: Callable[[], bool]) -> Path:

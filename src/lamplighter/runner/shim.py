@@ -43,10 +43,12 @@ import socket
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import Any, NoReturn
 
 HEARD = (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1)
+# What may be made once is not made in each fork: there, whatever is touched for the first time has to be copied.
+CHANGEABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 # Seconds after the end of the agent's main process, for the processes that it has left behind.
 GO_BY_THEMSELVES = 0.2  # helpers that see their pipe closed and end are no leftovers
@@ -91,22 +93,33 @@ class StartError(Exception):
 
 def read(path: str) -> bytes:
     """The whole of a small file. OSError if it cannot be read."""
-    return Path(path).read_bytes()
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        content = b""
+        while piece := os.read(descriptor, 65536):
+            content += piece
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def write(path: str, fields: Fields, *, durable: bool = False) -> None:
     """Write ``fields`` as a JSON object. OSError if there is no room, or no right to."""
-    with Path(path).open("wb") as file:
-        file.write(json.dumps(fields).encode() + b"\n")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        content = json.dumps(fields).encode() + b"\n"
+        while content:
+            content = content[os.write(descriptor, content) :]
         if durable:
-            file.flush()
-            os.fsync(file.fileno())
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def replace(path: str, fields: Fields, *, durable: bool = False) -> None:
     """Write ``fields`` to ``path``: whoever looks sees no file or all of it, never a part."""
     write(path + ".new", fields, durable=durable)
-    Path(path + ".new").replace(path)
+    os.rename(path + ".new", path)
 
 
 def claim(attempt_dir: str, fields: Fields) -> bool:
@@ -118,7 +131,7 @@ def claim(attempt_dir: str, fields: Fields) -> bool:
     except FileExistsError:
         return False
     finally:
-        Path(temporary).unlink()
+        os.unlink(temporary)
     return True
 
 
@@ -154,7 +167,7 @@ def this_process() -> Fields:
 def descendants() -> list[int]:
     """All live processes under this one. A subreaper inherits the daemonised ones: none is missed."""
     children: dict[int, list[int]] = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - names only
+    for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             state, parent = read(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 2)[:2]
         except OSError:  # it ended meanwhile
@@ -181,7 +194,7 @@ def memory_kills() -> int | None:
 
 def prctl(option: int, value: int) -> None:
     """The system call of this name. OSError if it fails."""
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
+    if LIBC.prctl(option, value, 0, 0, 0):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 
@@ -208,7 +221,7 @@ def start(wanted: Wanted, preloaded: str | None) -> int:
             os.write(writing, (str(error) or type(error).__name__).encode("utf-8", "backslashreplace"))
         os._exit(127)
     os.close(writing)
-    with open(reading, "rb") as pipe:  # noqa: PTH123 - a file descriptor has no path
+    with open(reading, "rb") as pipe:
         problem = pipe.read().decode()
     if problem:
         os.waitpid(agent, 0)
@@ -223,7 +236,7 @@ def become_agent(wanted: Wanted, keeper: int, preloaded: str | None) -> NoReturn
     if os.getppid() != keeper:  # it died before it could take us along
         raise StartError("its keeper was killed")
     replace(f"{wanted.attempt_dir}/agent.json", this_process())
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    for number in CHANGEABLE:
         signal.signal(number, signal.SIG_DFL)
     try:
         os.chdir(wanted.work_dir)

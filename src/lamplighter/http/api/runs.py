@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Annotated, Any, BinaryIO, Literal
 from urllib.parse import urlencode
 
@@ -33,7 +34,7 @@ from lamplighter.http.api.access import (
 from lamplighter.http.api.shapes import FileShape, Page, RunShape
 from lamplighter.http.followed_logs import LOOK_EVERY, Reader, as_text, followed
 from lamplighter.http.idempotency import REPLAYED, OnceRoute, carried_out_once, sees_to_keys
-from lamplighter.model import Actor, Run, RunStatus
+from lamplighter.model import Run, RunStatus
 from lamplighter.pieces import size_of
 from lamplighter.service import logs
 from lamplighter.service.requests import StartRequest
@@ -80,14 +81,13 @@ async def start_agent(
     if not wanted.is_run_synchronously or started.status_code != 202:
         return started
     run_id = json.loads(bytes(started.body))["id"]
-    run = await run_in_threadpool(use.runs.get, caller, agent_id, run_id)
-    ended = await _end_of(use, caller, run, wanted.timeout)
+    ended = await _end_of(lambda: use.runs.get(caller, agent_id, run_id), wanted.timeout)
     if ended is None:
-        await run_in_threadpool(use.runs.stop, caller, agent_id, run.id, _TIME_OUT)
-        raise TimedOut(f"run {run.id} did not end within {wanted.timeout} seconds and is being stopped")
+        await run_in_threadpool(use.runs.stop, caller, agent_id, run_id, _TIME_OUT)
+        raise TimedOut(f"run {run_id} did not end within {wanted.timeout} seconds and is being stopped")
     if ended.status not in (RunStatus.COMPLETED, RunStatus.SUCCESS):
-        raise RunFailed(f"run {run.id} ended as {ended.status.name.capitalize()}: {ended.message}")
-    records = StreamingResponse(_json_array(use.runs.records(ended)), media_type="application/json")
+        raise RunFailed(f"run {run_id} ended as {ended.status.name.capitalize()}: {ended.message}")
+    records = await run_in_threadpool(_all_records, use, ended)
     records.headers.update(
         {name: value for name, value in started.headers.items() if name == REPLAYED.lower()}
     )
@@ -257,7 +257,7 @@ def list_records(
     """The extracted records, those so far while the run goes."""
     run = use.runs.get(caller, agent_id, run_id)
     if not paging.asked:
-        return StreamingResponse(_json_array(use.runs.records(run)), media_type="application/json")
+        return _all_records(use, run)
     items = list(use.runs.records(run, skip=paging.skip, limit=paging.limit))
     total = max(run.counters.data_count, run.counters.export_count, paging.skip + len(items) if items else 0)
     return Response(_json({"items": items, "totalRecordCount": total}), media_type="application/json")
@@ -290,16 +290,26 @@ def read_log(
     return followed(request, reader, run, attempt) if follow else as_text(use, run, attempt)
 
 
-async def _end_of(use: Services, caller: Actor, run: Run, patience: float) -> Run | None:
+async def _end_of(look: Callable[[], Run], patience: float) -> Run | None:
     deadline = time.monotonic() + patience
     pause = _FIRST_LOOK_AFTER
     while time.monotonic() < deadline:
         await asyncio.sleep(pause)
-        current = await run_in_threadpool(use.runs.get, caller, run.agent_id, run.id)
+        current = await run_in_threadpool(look)
         if current.status.is_terminal:
             return current
         pause = min(pause * 1.5, LOOK_EVERY)
     return None
+
+
+def _all_records(use: Services, run: Run) -> Response:
+    """The records as an array; what is more than one piece goes out while it is read."""
+    pieces = _json_array(use.runs.records(run))
+    first = next(pieces)
+    second = next(pieces, None)
+    if second is None:
+        return Response(first, media_type="application/json")
+    return StreamingResponse(chain((first, second), pieces), media_type="application/json")
 
 
 def _json_array(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
