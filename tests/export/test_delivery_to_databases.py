@@ -284,7 +284,7 @@ import lamplighter.export.to_database as database
 from export_places import Told, a_delivery, to
 folder, address, table = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 delivery = a_delivery(folder / "run", [{"url": f"/{n}"} for n in range(5000)])
-read, passes = database.read_records, []
+read, passes = database.checked_records, []
 def slowly(path):
     passes.append(path)
     for number, record in enumerate(read(path)):
@@ -292,7 +292,7 @@ def slowly(path):
             (folder / "half way").touch()
             sys.stdin.read()
         yield record
-database.read_records = slowly
+database.checked_records = slowly
 Told().deliver(delivery, to(address, table=table))
 """
 

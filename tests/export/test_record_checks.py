@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lamplighter.errors import InvalidInput
-from lamplighter.export.lines import read_records, record_of
+from lamplighter.export.lines import checked_records, record_of
 from lamplighter.export.records import JSONL, RecordSummary, check_records, columns_of, merge
 from lamplighter.manifest import Manifest, SuccessSection, read_manifest
 from lamplighter.manifest.json_schema import BadSchema, RecordSchema
@@ -61,7 +61,7 @@ def test_the_count_of_filled_fields_is_bounded(tmp_path: Path) -> None:
 def test_what_not_every_reader_of_json_takes_is_no_record(tmp_path: Path, line: bytes) -> None:
     summary = checked(tmp_path, line + b"\n" + lines({"a": 1}))
     assert summary.bad_lines > 0
-    assert list(read_records(tmp_path / JSONL)) == [{"a": 1}]
+    assert list(checked_records(tmp_path / JSONL)) == [{"a": 1}]
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999", b"9" * 400 + b".5"])
@@ -108,7 +108,7 @@ def test_merged_parts_follow_each_other(tmp_path: Path) -> None:
     (tmp_path / "1").write_bytes(lines({"a": 1}, {"b": ""}))
     (tmp_path / "2").write_bytes(lines({"c": 3, "a": 2}))
     assert merge([tmp_path / "1", tmp_path / "2"], tmp_path / "all" / JSONL) == 3
-    assert list(read_records(tmp_path / "all" / JSONL)) == [{"a": 1}, {"b": ""}, {"c": 3, "a": 2}]
+    assert list(checked_records(tmp_path / "all" / JSONL)) == [{"a": 1}, {"b": ""}, {"c": 3, "a": 2}]
     assert columns_of(tmp_path / "all" / JSONL) == ["a", "b", "c"]
 
 

@@ -3,17 +3,23 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lamplighter.export.lines import read_records, whole_file
+from lamplighter.export.lines import checked_records, whole_file
 from lamplighter.export.values import json_text
 
 CSV = "records.csv"
 # With one of these at its beginning, a spreadsheet takes a text for a formula, or moves it to another cell.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = frozenset({"=", "+", "-", "@", "\t", "\r"})
 _NOT_AS_JSON = (bool, list, dict)  # what the writer would write otherwise than JSON does
+_NUMBERS = {int, float, type(None)}
+_TEXTS = {str, type(None)}
+_BOOLEANS = {bool, type(None)}
+_WORDS = {True: "true", False: "false"}
+_AT_ONCE = 1000  # records: of any width, they are a few in memory
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -29,22 +35,32 @@ def write_csv(records: Path, target: Path, columns: Sequence[str]) -> None:
         text = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="")
         writer = csv.writer(text, dialect="excel")
         writer.writerow(map(_guarded, columns))
-        writer.writerows(_rows(records, columns))
+        rows = checked_records(records)
+        while batch := list(islice(rows, _AT_ONCE)):
+            writer.writerows(
+                zip(*(_cells([row.get(name) for row in batch]) for name in columns), strict=True)
+            )
         text.flush()
         text.detach()  # the file is closed by who opened it
 
 
-def _rows(records: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
-    for record in read_records(records):
-        row = list(map(record.get, columns))
-        for place, value in enumerate(row):
-            if isinstance(value, str):
-                if value.startswith(_FORMULA):
-                    row[place] = _guarded(value)
-            elif isinstance(value, _NOT_AS_JSON):
-                row[place] = json_text(value)
-        yield row
+def _cells(column: list[Any]) -> list[Any]:
+    """The values of a column as they are written; of most columns they are looked at together."""
+    types = set(map(type, column))
+    if types <= _NUMBERS:
+        return column
+    if types <= _TEXTS and _FORMULA.isdisjoint({text[:1] for text in column if text}):
+        return column
+    if types <= _BOOLEANS:
+        return list(map(_WORDS.get, column))
+    return list(map(_cell, column))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return _guarded(value)
+    return json_text(value) if isinstance(value, _NOT_AS_JSON) else value
 
 
 def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if text[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text

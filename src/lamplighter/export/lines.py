@@ -3,9 +3,9 @@
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +15,7 @@ from lamplighter.disk import open_plain, remove
 
 LONGEST_LINE = 16 * 1024**2
 DEEPEST = 200  # levels of nesting that every reader and writer behind us can take
+_READ_AT_ONCE = 1024**2
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -35,19 +36,27 @@ def _lines_in(file: BinaryIO) -> Iterator[bytes]:
         yield line
 
 
-def read_records(path: Path, *, skip: int = 0) -> Iterator[dict[str, Any]]:
-    """The records of a JSON Lines file from the ``skip``-th on, without the lines that are none."""
-    return _records_in_lines(lines_of(path), skip)
-
-
 def records_in(file: BinaryIO, *, skip: int = 0) -> Iterator[dict[str, Any]]:
-    """The same of a file that is open already."""
-    return _records_in_lines(_lines_in(file), skip)
-
-
-def _records_in_lines(lines: Iterable[bytes], skip: int) -> Iterator[dict[str, Any]]:
-    records = (record for record in map(record_of, lines) if record is not None)
+    """The records in a file that an agent writes, from the ``skip``-th on, without the lines that are none."""
+    records = (record for record in map(record_of, _lines_in(file)) if record is not None)
     return islice(records, skip, None)
+
+
+def checked_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a file whose lines were checked, each of which is one; none when it is no plain file."""
+    return chain.from_iterable(_batches(path))
+
+
+def _batches(path: Path) -> Iterator[list[dict[str, Any]]]:
+    file = open_plain(path)
+    if file is None:
+        return
+    with file:
+        while lines := file.readlines(_READ_AT_ONCE):
+            try:
+                yield _DECODER.decode_lines(b"".join(lines))
+            except msgspec.DecodeError:  # half of a surrogate pair, which was kept as an escape
+                yield [record for record in map(record_of, lines) if record is not None]
 
 
 def record_of(line: bytes) -> dict[str, Any] | None:

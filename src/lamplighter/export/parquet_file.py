@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lamplighter.errors import LamplighterError
-from lamplighter.export.lines import read_records, whole_file
+from lamplighter.export.lines import checked_records, whole_file
 from lamplighter.export.values import Kind, clean_text, json_text, kinds_of
 
 PARQUET = "records.parquet"
@@ -33,7 +33,7 @@ def write_parquet(records: Path, target: Path, columns: Sequence[str]) -> None:
     import pyarrow as pa  # here, because it is an extra
     import pyarrow.parquet as pq
 
-    kinds = kinds_of(read_records(records))
+    kinds = kinds_of(checked_records(records))
     types = {
         Kind.BOOLEAN: pa.bool_(),
         Kind.INTEGER: pa.int64(),
@@ -42,10 +42,10 @@ def write_parquet(records: Path, target: Path, columns: Sequence[str]) -> None:
     names = list(columns)
     schema = pa.schema([(clean_text(name), types.get(kinds[name], pa.string())) for name in names])
     with whole_file(target) as out, pq.ParquetWriter(out, schema, compression="zstd") as writer:
-        for group in _groups(read_records(records), len(names)):
+        for group in _groups(checked_records(records), len(names)):
+            columns_of_group = (_cells([record.get(name) for record in group], kinds[name]) for name in names)
             arrays = [
-                pa.array(_cells([record.get(name) for record in group], kinds[name]), kind.type)
-                for name, kind in zip(names, schema, strict=True)
+                pa.array(cells, kind) for cells, kind in zip(columns_of_group, schema.types, strict=True)
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
@@ -60,6 +60,6 @@ def _cells(values: list[Any], kind: Kind) -> list[Any]:
     """The values as a column of this kind takes them; those of most kinds it takes as they are."""
     if kind is Kind.JSON:
         return [None if value is None else clean_text(json_text(value)) for value in values]
-    if kind is Kind.TEXT:
+    if kind is Kind.TEXT and not all(text.isascii() for text in values if text):
         return [None if value is None else clean_text(value) for value in values]
     return values

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from itertools import chain, islice
 from typing import Any
 
 # Beyond this a table is no table.
 MOST_COLUMNS = 1000
 INT64 = range(-(2**63), 2**63)
 _EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
+_AT_ONCE = 1000  # records
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -60,16 +62,20 @@ def kinds_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
     Raises ``ValueError`` as soon as there are more fields than a table has columns.
     """
     seen: dict[str, set[_Seen]] = {}
-    for record in records:
-        for name, value in record.items():
-            found = seen.get(name)
-            if found is None:
-                found = seen[name] = set()
-                if len(seen) > MOST_COLUMNS:
-                    raise ValueError(f"more than {MOST_COLUMNS:,} columns")
-            if value is not None:
-                found.add(_look(value))
+    rest = iter(records)
+    while batch := list(islice(rest, _AT_ONCE)):
+        names = fields_of(batch)
+        for name in names:
+            seen.setdefault(name, set()).update(_look([record.get(name) for record in batch]))
+            if len(seen) > MOST_COLUMNS:
+                raise ValueError(f"more than {MOST_COLUMNS:,} columns")
     return {name: _KINDS.get(frozenset(found), Kind.JSON) for name, found in seen.items()}
+
+
+def fields_of(records: Iterable[Mapping[str, Any]]) -> dict[str, None]:
+    """The names of the fields in the order in which they are first seen."""
+    shapes = dict.fromkeys(map(tuple, records))  # few, whatever the number of records
+    return dict.fromkeys(chain.from_iterable(shapes))
 
 
 def json_text(value: Any) -> str:
@@ -82,9 +88,19 @@ def clean_text(text: str) -> str:
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
-def _look(value: Any) -> _Seen:
-    if type(value) is not int:
-        return _OF_TYPE[type(value)]
-    if value in _EXACT_IN_DOUBLE:
+def _look(values: list[Any]) -> set[_Seen]:
+    """What the values of a column are that are not null."""
+    types = set(map(type, values)) - {type(None)}
+    seen = {_OF_TYPE[each] for each in types if each is not int}
+    if int in types:
+        integers = [value for value in values if type(value) is int]
+        ends = (min(integers), max(integers))
+        is_near = all(end in _EXACT_IN_DOUBLE for end in ends)
+        seen |= {_Seen.NEAR} if is_near else set(map(_size_of, integers))
+    return seen
+
+
+def _size_of(integer: int) -> _Seen:
+    if integer in _EXACT_IN_DOUBLE:
         return _Seen.NEAR
-    return _Seen.WIDE if value in INT64 else _Seen.BEYOND
+    return _Seen.WIDE if integer in INT64 else _Seen.BEYOND

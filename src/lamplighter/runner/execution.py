@@ -147,8 +147,8 @@ class Execution:
             raise AssertionError("the process was seen to end")
         if not self._begun:
             self._begin()
-        current = self._attempt.look_again()
-        finishing.finish(self._attempt, ended, None if current is None else current.stop_cause)
+        # A stop that nobody has told yet is seen when the attempt is concluded.
+        finishing.finish(self._attempt, ended, self._attempt.run.stop_cause)
 
     # --- watching ---
 
