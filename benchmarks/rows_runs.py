@@ -82,6 +82,9 @@ def measure(rounds: int) -> list[Table]:
                         table.cases[-1].add("Scrapyd", "runs spiders only")
             crowd = Case(f"{MANY} runs")
             many.cases.append(crowd)
+            for by_subject in subjects.values():
+                for run in by_subject.values():
+                    run()  # to warm up
             for number in range(rounds):
                 print(f"runs, round {number + 1} of {rounds}", flush=True)
                 for place, by_subject in enumerate(subjects.values()):

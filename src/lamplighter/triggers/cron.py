@@ -113,6 +113,23 @@ def _masks_of(month_days: MonthDays, week_days: WeekDays, either: bool) -> list[
     return [-1] * 28
 
 
+@lru_cache(maxsize=4096)
+def _shapes_of(months: int) -> list[tuple[int, int]]:
+    """The lengths of these months, each with every weekday as its first."""
+    return [
+        (length, first_weekday)
+        for month in members(months)
+        for length in ((28, 29) if month == 2 else (_LENGTHS[month],))
+        for first_weekday in range(7)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _begins_of(hours: int) -> int:
+    """The first minute of each of these hours, in a day's bits: times the minutes of one hour, all that fire."""
+    return sum(1 << 60 * hour for hour in members(hours))
+
+
 @dataclass(frozen=True, slots=True)
 class CronExpression:
     """A valid cron expression. Two that compile to the same sets are equal and fire alike.
@@ -130,10 +147,7 @@ class CronExpression:
     _masks: list[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        times = 0
-        for hour in members(self.hours):
-            times |= self.minutes << 60 * hour
-        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "times", self.minutes * _begins_of(self.hours))
         object.__setattr__(self, "_masks", _masks_of(self.month_days, self.week_days, self.either))
 
     @property
@@ -143,12 +157,7 @@ class CronExpression:
 
     def can_fire(self) -> bool:
         """Whether any day ever matches. In 400 years every month begins on every weekday."""
-        return any(
-            self.days_of_month(length, first_weekday)
-            for month in members(self.months)
-            for length in ((28, 29) if month == 2 else (_LENGTHS[month],))
-            for first_weekday in range(7)
-        )
+        return any(self.days_of_month(*shape) for shape in _shapes_of(self.months))
 
     def days_of_month(self, length: int, first_weekday: int) -> int:
         """The matching days of a month of that shape, as bits 1 to 31; the months field is not looked at."""

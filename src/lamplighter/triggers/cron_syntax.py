@@ -14,6 +14,7 @@ from lamplighter.errors import InvalidInput
 from lamplighter.triggers.cron import ALL_DAYS, ALL_WEEKDAYS, CronExpression, MonthDays, WeekDays
 
 _LONGEST = 256
+_STRANGE = re.compile(r"[^ \t!-~]")
 
 _MACROS = {
     "@hourly": "0 * * * *",
@@ -28,7 +29,7 @@ _MONTH_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "
 _WEEKDAY_NAMES = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Field:
     """One of the five. ``highest`` is what may be written (7 for Sunday), ``top`` is where ``*`` ends."""
 
@@ -119,14 +120,14 @@ def _quoted(text: str) -> str:
 def _five_fields(text: str) -> list[str]:
     if len(text) > _LONGEST:
         raise _refusal(f"the expression has {len(text)} characters; use at most {_LONGEST}")
-    strange = re.search(r"[^ \t!-~]", text)
+    strange = _STRANGE.search(text)
     if strange:
         raise _refusal(
             f"the character {strange.group()!a} at position {strange.start() + 1} is not allowed; "
             "use plain ASCII on one line, fields separated by spaces"
         )
     lowered = text.strip().lower()
-    if re.match(r"(cron_)?tz=", lowered):
+    if lowered.startswith(("tz=", "cron_tz=")):
         raise _refusal("a timezone does not belong in the expression; set the schedule's timezone instead")
     if lowered.startswith("@"):
         lowered = _macro(lowered)
@@ -149,6 +150,11 @@ def _macro(word: str) -> str:
     raise _refusal(f"{_quoted(word)} is not a macro; use one of {allowed}")
 
 
+# However many expressions there are, most of their fields are alike.
+_once = lru_cache(maxsize=4096)
+
+
+@_once
 def _plain_set(field: _Field, text: str) -> int:
     bits = 0
     for item in _items(field, text):
@@ -210,6 +216,7 @@ def _step(field: _Field, text: str, item: str) -> int:
     return step
 
 
+@_once
 def _month_days(text: str) -> MonthDays:
     if text == "?":
         return MonthDays(ALL_DAYS)
@@ -238,6 +245,7 @@ def _days_before_last(item: str) -> int:
     return int(number)
 
 
+@_once
 def _week_days(text: str) -> WeekDays:
     if text == "?":
         return WeekDays(ALL_WEEKDAYS)

@@ -41,15 +41,18 @@ class Piece:
 class Timeline:
     """The pieces of one zone. Instants, wall times and offsets are microseconds (see ``instants``)."""
 
-    __slots__ = ("_blocks", "name", "zone")
+    __slots__ = ("_blocks", "_only", "name", "zone")
 
     def __init__(self, zone_info: ZoneInfo, name: str) -> None:
         self.zone = zone_info
         self.name = name
+        self._only = _only_piece(zone_info)
         self._blocks: dict[int, tuple[list[int], list[Piece]]] = {}
 
     def piece(self, instant: int) -> Piece:
         """The piece that contains the instant."""
+        if self._only is not None:
+            return self._only
         block = self._blocks.get(instant // BLOCK)
         if block is None:
             block = self._search(instant // BLOCK)
@@ -60,11 +63,10 @@ class Timeline:
         edge, end = number * BLOCK, (number + 1) * BLOCK
         offset = self._offset(edge)
         starts, offsets = [edge], [self._offset(edge - SECOND), offset]
-        for probe in range(edge, end, PROBE):
-            latest = probe + PROBE - SECOND
+        for latest in range(edge + PROBE - SECOND, end, PROBE):
             later = self._offset(latest)
             if later != offset:
-                starts.append(self._change(probe - SECOND, latest, later))
+                starts.append(self._change(latest - PROBE, latest, later))
                 offsets.append(later)
                 offset = later
         offsets.append(self._offset(end))
@@ -91,8 +93,21 @@ class Timeline:
     def _offset(self, instant: int) -> int:
         # A zone ahead of UTC has no local time for the last hours of year 9999, hence the clamp.
         seconds = min(max(instant // SECOND, _EARLIEST), _LATEST)
-        offset = (EPOCH + timedelta(seconds=seconds)).astimezone(self.zone).utcoffset()
-        return 0 if offset is None else offset // _ONE_SECOND * SECOND
+        return _microseconds(datetime.fromtimestamp(seconds, self.zone).utcoffset())
+
+
+def _only_piece(zone_info: ZoneInfo) -> Piece | None:
+    """That of a zone like UTC, which never changes; None for every other one."""
+    told = zone_info.utcoffset(None)
+    if told is None:
+        return None
+    offset = _microseconds(told)
+    return Piece(FIRST_INSTANT - BLOCK, LAST_INSTANT + BLOCK, offset, offset, offset)
+
+
+@lru_cache(maxsize=1024)
+def _microseconds(offset: timedelta | None) -> int:
+    return 0 if offset is None else offset // _ONE_SECOND * SECOND
 
 
 def timeline(name: str) -> Timeline:
