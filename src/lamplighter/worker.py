@@ -93,6 +93,7 @@ class _Worker:
         if shop.files.store is not None and shop.switch is not None:  # the settings see to it
             loops.append(Sender(shop.files, clock, pool.claims))
             loops.append(Patience(clock, shop.files.store, shop.switch))
+        startup.keep_what_is_loaded()
         threads = [threading.Thread(target=loop.run, name=loop.name) for loop in loops]
         for thread in threads:
             thread.start()

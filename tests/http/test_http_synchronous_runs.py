@@ -31,6 +31,23 @@ def test_the_answer_is_the_records_as_an_array(server: RunningServer) -> None:
     assert last_run(server, agent)["status"] == 9
 
 
+def test_many_records_come_whole_and_in_their_order(server: RunningServer) -> None:
+    program = (
+        "import json, os\n"
+        "with open(os.environ['LAMPLIGHTER_RECORDS'], 'w') as out:\n"
+        "    for n in range(12_000):\n"
+        "        out.write(json.dumps({'n': n, 'text': 'ä' * 50}) + '\\n')\n"
+    )
+    agent = server.agent(unique("agent"), program)
+
+    found = start(server, agent).json()
+
+    assert found == [{"n": n, "text": "ä" * 50} for n in range(12_000)]
+    run = last_run(server, agent)
+    assert run["status"] == 9
+    assert server.call("GET", f"/agent/{agent}/run/{run['id']}/records") == found
+
+
 def test_a_run_without_records_answers_with_an_empty_array(server: RunningServer) -> None:
     answer = start(server, server.agent(unique("agent"), ""), Timeout=30)
 
