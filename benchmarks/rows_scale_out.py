@@ -45,7 +45,7 @@ def measure(rounds: int) -> list[Table]:
         title="Several processes on one PostgreSQL",
         unit="seconds",
         how=f"Schedulers fire {FIRES:,} schedules of as many agents, all due at once, until the last fire is"
-        " committed. An ending is all that a server writes of a run (taken, begun, exporting, ended: 4 commits), by"
+        " committed. An ending is all that a server writes of a run (taken, begun, ended: 3 commits), by"
         f" one thread of each process and without the run itself. Runners carry out {RUNS} runs that do nothing,"
         f" {_AT_ONCE} at once whatever the number of runners, from the first start to the last end; a process with"
         " API and scheduler is there besides, and the files are in a folder that all share. PostgreSQL is on the"
@@ -149,7 +149,6 @@ def _end(db: Database, number: int, begin: Barrier) -> None:
         for run in taken:
             claim = Claim(run.id, run.attempt)
             control.begin(claim)
-            control.export(claim)
             control.conclude(claim, conclusion)
 
 
