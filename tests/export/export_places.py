@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lamplighter.export.delivery import Delivery, deliver
+from lamplighter.export.lines import checked_batches
 from lamplighter.export.parcel import Limits
 from lamplighter.export.records import JSONL, check_records, write_formats
 from lamplighter.manifest.destination import DestinationSection
@@ -19,6 +20,11 @@ BOOKS: list[dict[str, Any]] = [
     {"url": "/1", "title": "Grüße", "price": 10},
     {"url": "/2", "title": "Zwei\nZeilen", "price": 10.5},
 ]
+
+
+def all_of(file: Path) -> list[dict[str, Any]]:
+    """The records of a file that was checked."""
+    return [record for batch in checked_batches(file) for record in batch]
 
 
 def a_delivery(folder: Path, records: Sequence[Any], *, key: str = "run-7-1", **changes: Any) -> Delivery:

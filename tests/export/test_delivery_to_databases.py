@@ -284,15 +284,15 @@ import lamplighter.export.to_database as database
 from export_places import Told, a_delivery, to
 folder, address, table = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 delivery = a_delivery(folder / "run", [{"url": f"/{n}"} for n in range(5000)])
-read, passes = database.checked_records, []
-def slowly(path):
+read, passes = database.checked_batches, []
+def slowly(path, most=1000):
     passes.append(path)
-    for number, record in enumerate(read(path)):
-        if len(passes) == 2 and number == 3000:
+    for number, batch in enumerate(read(path, most)):
+        if len(passes) == 2 and number == 3:
             (folder / "half way").touch()
             sys.stdin.read()
-        yield record
-database.checked_records = slowly
+        yield batch
+database.checked_batches = slowly
 Told().deliver(delivery, to(address, table=table))
 """
 

@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from export_places import BOOKS, NOON, Told, a_delivery, to
+from export_places import BOOKS, NOON, Told, a_delivery, all_of, to
 
 from lamplighter.export.delivery import DeliveryFailed
-from lamplighter.export.lines import checked_records
 from running_server import eventually
 from small_disk import small_disk
 
@@ -64,7 +63,7 @@ def test_a_file_of_the_same_name_is_replaced(tmp_path: Path) -> None:
     section = to(tmp_path / "out", name="latest.jsonl", formats=["jsonl"])
     Told().deliver(a_delivery(tmp_path / "1", [{"a": 1}]), section)
     Told().deliver(a_delivery(tmp_path / "2", [{"a": 2}], key="run-8-1"), section)
-    assert list(checked_records(tmp_path / "out/latest.jsonl")) == [{"a": 2}]
+    assert all_of(tmp_path / "out/latest.jsonl") == [{"a": 2}]
 
 
 def test_without_records_there_is_an_empty_file_of_lines_and_no_table(tmp_path: Path) -> None:
@@ -172,6 +171,6 @@ def test_runs_that_deliver_the_same_name_at_once_do_not_mix(tmp_path: Path) -> N
     for thread in threads:
         thread.join()
     assert files_in(tmp_path / "out") == ["latest.jsonl"]
-    found = [json.dumps(record) for record in checked_records(tmp_path / "out/latest.jsonl")]
+    found = [json.dumps(record) for record in all_of(tmp_path / "out/latest.jsonl")]
     assert len(found) == 5000
     assert len(set(found)) == 1

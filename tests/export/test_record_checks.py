@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from export_places import all_of
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lamplighter.errors import InvalidInput
-from lamplighter.export.lines import checked_records, record_of
+from lamplighter.export.lines import checked_batches, record_of
 from lamplighter.export.records import JSONL, RecordSummary, check_records, columns_of, merge
 from lamplighter.manifest import Manifest, SuccessSection, read_manifest
 from lamplighter.manifest.json_schema import BadSchema, RecordSchema
@@ -61,7 +62,7 @@ def test_the_count_of_filled_fields_is_bounded(tmp_path: Path) -> None:
 def test_what_not_every_reader_of_json_takes_is_no_record(tmp_path: Path, line: bytes) -> None:
     summary = checked(tmp_path, line + b"\n" + lines({"a": 1}))
     assert summary.bad_lines > 0
-    assert list(checked_records(tmp_path / JSONL)) == [{"a": 1}]
+    assert all_of(tmp_path / JSONL) == [{"a": 1}]
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999", b"9" * 400 + b".5"])
@@ -108,7 +109,7 @@ def test_merged_parts_follow_each_other(tmp_path: Path) -> None:
     (tmp_path / "1").write_bytes(lines({"a": 1}, {"b": ""}))
     (tmp_path / "2").write_bytes(lines({"c": 3, "a": 2}))
     assert merge([tmp_path / "1", tmp_path / "2"], tmp_path / "all" / JSONL) == 3
-    assert list(checked_records(tmp_path / "all" / JSONL)) == [{"a": 1}, {"b": ""}, {"c": 3, "a": 2}]
+    assert all_of(tmp_path / "all" / JSONL) == [{"a": 1}, {"b": ""}, {"c": 3, "a": 2}]
     assert columns_of(tmp_path / "all" / JSONL) == ["a", "b", "c"]
 
 
@@ -211,3 +212,23 @@ def test_a_wrong_schema_is_refused_at_deployment(toml: str, content: str | None,
         manifest(f"[success]\n{toml}", **files)
     assert [error.field for error in refused.value.errors] == ["agent.toml: success.schema"]
     assert message in refused.value.errors[0].message
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=20), max_size=3)),
+    st.integers(1, 5),
+    st.integers(1, 200),
+)
+def test_checked_records_come_whole_and_in_parts_of_which_none_is_large(
+    tmp_path: Path, records: list[dict[str, Any]], most: int, size: int
+) -> None:
+    file = tmp_path / "checked.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+    parts = list(checked_batches(file, most, size))
+
+    assert [record for part in parts for record in part] == records
+    for part in parts:
+        assert 1 <= len(part) <= most
+        assert sum(len(json.dumps(record)) + 1 for record in part[:-1]) <= size

@@ -4,12 +4,11 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lamplighter.export.lines import checked_records, whole_file
-from lamplighter.export.values import json_text
+from lamplighter.export.lines import checked_batches, whole_file
+from lamplighter.export.values import json_text, most_rows
 
 CSV = "records.csv"
 # With one of these at its beginning, a spreadsheet takes a text for a formula, or moves it to another cell.
@@ -19,7 +18,6 @@ _NUMBERS = {int, float, type(None)}
 _TEXTS = {str, type(None)}
 _BOOLEANS = {bool, type(None)}
 _WORDS = {True: "true", False: "false"}
-_AT_ONCE = 1000  # records: of any width, they are a few in memory
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -35,8 +33,7 @@ def write_csv(records: Path, target: Path, columns: Sequence[str]) -> None:
         text = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="")
         writer = csv.writer(text, dialect="excel")
         writer.writerow(map(_guarded, columns))
-        rows = checked_records(records)
-        while batch := list(islice(rows, _AT_ONCE)):
+        for batch in checked_batches(records, most_rows(len(columns))):
             writer.writerows(
                 zip(*(_cells([row.get(name) for row in batch]) for name in columns), strict=True)
             )

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +15,6 @@ from lamplighter.disk import open_plain, remove
 
 LONGEST_LINE = 16 * 1024**2
 DEEPEST = 200  # levels of nesting that every reader and writer behind us can take
-_READ_AT_ONCE = 1024**2
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -42,21 +41,26 @@ def records_in(file: BinaryIO, *, skip: int = 0) -> Iterator[dict[str, Any]]:
     return islice(records, skip, None)
 
 
-def checked_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a file whose lines were checked, each of which is one; none when it is no plain file."""
-    return chain.from_iterable(_batches(path))
+def checked_batches(path: Path, most: int = 10_000, size: int = 1024**2) -> Iterator[list[dict[str, Any]]]:
+    """The records of a file whose lines were checked, some at a time; none when it is no plain file.
 
-
-def _batches(path: Path) -> Iterator[list[dict[str, Any]]]:
+    They are at most ``most``, and were not more than ``size`` bytes, but for the last of them.
+    """
     file = open_plain(path)
     if file is None:
         return
     with file:
-        while lines := file.readlines(_READ_AT_ONCE):
-            try:
-                yield _DECODER.decode_lines(b"".join(lines))
-            except msgspec.DecodeError:  # half of a surrogate pair, which was kept as an escape
-                yield [record for record in map(record_of, lines) if record is not None]
+        while lines := file.readlines(size):
+            records = _decoded(lines)
+            for begin in range(0, len(records), most):
+                yield records[begin : begin + most]
+
+
+def _decoded(lines: list[bytes]) -> list[dict[str, Any]]:
+    try:
+        return _DECODER.decode_lines(b"".join(lines))
+    except msgspec.DecodeError:  # half of a surrogate pair, which was kept as an escape
+        return [record for record in map(record_of, lines) if record is not None]
 
 
 def record_of(line: bytes) -> dict[str, Any] | None:

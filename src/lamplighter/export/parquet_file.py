@@ -1,19 +1,16 @@
 """Records as one Parquet file: a column a field, each of one type, written a group of rows at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from lamplighter.errors import LamplighterError
-from lamplighter.export.lines import checked_records, whole_file
-from lamplighter.export.values import Kind, clean_text, json_text, kinds_of
+from lamplighter.export.lines import checked_batches, whole_file
+from lamplighter.export.values import Kind, clean_text, json_text, kinds_of, most_rows
 
 PARQUET = "records.parquet"
-# A group is held in memory, so it is bounded by its cells too: 1,000 columns must not cost 1,000 times as much.
-_ROWS_OF_GROUP = 20_000
-_CELLS_OF_GROUP = 1_000_000
+_SIZE_OF_GROUP = 4 * 1024**2  # bytes of JSON: a group of rows is held in memory
 
 
 class ParquetMissing(LamplighterError):
@@ -33,7 +30,7 @@ def write_parquet(records: Path, target: Path, columns: Sequence[str]) -> None:
     import pyarrow as pa  # here, because it is an extra
     import pyarrow.parquet as pq
 
-    kinds = kinds_of(checked_records(records))
+    kinds = kinds_of(checked_batches(records))
     types = {
         Kind.BOOLEAN: pa.bool_(),
         Kind.INTEGER: pa.int64(),
@@ -42,18 +39,12 @@ def write_parquet(records: Path, target: Path, columns: Sequence[str]) -> None:
     names = list(columns)
     schema = pa.schema([(clean_text(name), types.get(kinds[name], pa.string())) for name in names])
     with whole_file(target) as out, pq.ParquetWriter(out, schema, compression="zstd") as writer:
-        for group in _groups(checked_records(records), len(names)):
+        for group in checked_batches(records, most_rows(len(names)), _SIZE_OF_GROUP):
             columns_of_group = (_cells([record.get(name) for record in group], kinds[name]) for name in names)
             arrays = [
                 pa.array(cells, kind) for cells, kind in zip(columns_of_group, schema.types, strict=True)
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-
-
-def _groups(records: Iterator[Mapping[str, Any]], width: int) -> Iterator[list[Mapping[str, Any]]]:
-    rows = max(1, min(_ROWS_OF_GROUP, _CELLS_OF_GROUP // max(1, width)))
-    while group := list(islice(records, rows)):
-        yield group
 
 
 def _cells(values: list[Any], kind: Kind) -> list[Any]:

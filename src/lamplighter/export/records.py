@@ -7,20 +7,18 @@ attempt's folder as it was written.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from lamplighter.export.csv_file import CSV, write_csv
-from lamplighter.export.lines import checked_records, lines_of, record_and_line, whole_file
+from lamplighter.export.lines import checked_batches, lines_of, record_and_line, whole_file
 from lamplighter.export.parquet_file import PARQUET, write_parquet
 from lamplighter.export.values import MOST_COLUMNS as MOST_COLUMNS
 from lamplighter.export.values import fields_of
 from lamplighter.manifest.json_schema import RecordSchema
 
 JSONL = "records.jsonl"
-_COPIED_AT_ONCE = 1024**2  # bytes
-_LOOKED_AT_AT_ONCE = 1000  # records
+_COPIED_AT_ONCE = 1024**2
 
 
 @dataclass(slots=True)
@@ -87,9 +85,10 @@ def merge(parts: Sequence[Path], target: Path) -> int:
 def columns_of(records: Path) -> list[str]:
     """The fields of checked records in the order in which they are first seen; of too many not all."""
     columns: dict[str, None] = {}
-    rest = checked_records(records)
-    while len(columns) <= MOST_COLUMNS and (batch := list(islice(rest, _LOOKED_AT_AT_ONCE))):
+    for batch in checked_batches(records):
         columns.update(fields_of(batch))
+        if len(columns) > MOST_COLUMNS:
+            break
     return list(columns)
 
 

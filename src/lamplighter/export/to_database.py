@@ -11,7 +11,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,7 +18,7 @@ import sqlalchemy as sa
 
 from lamplighter.clock import Clock
 from lamplighter.export.columns import Column, DoesNotFit, open_table
-from lamplighter.export.lines import checked_records
+from lamplighter.export.lines import checked_batches
 from lamplighter.export.parcel import Delivery, Limits, TryFailed
 from lamplighter.export.values import json_text, kinds_of
 from lamplighter.manifest.destination import DELIVERIES, DestinationSection
@@ -66,7 +65,7 @@ def to_database(section: DestinationSection, delivery: Delivery, limits: Limits,
 
 def _bring_records(c: sa.Connection, section: DestinationSection, delivery: Delivery) -> None:
     records = delivery.files["jsonl"]
-    kinds = kinds_of(checked_records(records))
+    kinds = kinds_of(checked_batches(records))
     lacking = [name for name in section.key if name not in kinds]
     if not kinds:
         return
@@ -74,10 +73,11 @@ def _bring_records(c: sa.Connection, section: DestinationSection, delivery: Deli
         raise DoesNotFit(f"no record has the field {lacking[0]!r} of the key")
     table = open_table(c, section, kinds)
     writer = _Writer(c, table.of(kinds), section.key, table.name)
-    numbered = enumerate(checked_records(records), start=1)
-    size = max(1, min(_ROWS_OF_BATCH, _CELLS_OF_BATCH // len(kinds)))
-    while batch := list(islice(numbered, size)):
-        writer.write(batch)
+    most = max(1, min(_ROWS_OF_BATCH, _CELLS_OF_BATCH // len(kinds)))
+    written = 0
+    for batch in checked_batches(records, most):
+        writer.write(list(enumerate(batch, start=written + 1)))
+        written += len(batch)
 
 
 class _Writer:

@@ -1,16 +1,16 @@
 """Values of records in tables: what kind a column is, and the text of what no column can hold."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 # Beyond this a table is no table.
 MOST_COLUMNS = 1000
 INT64 = range(-(2**63), 2**63)
 _EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
-_AT_ONCE = 1000  # records
+_MOST_CELLS = 1_000_000  # of a table, in memory at a time
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -56,16 +56,19 @@ _KINDS: Mapping[frozenset[_Seen], Kind] = {
 }
 
 
-def kinds_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
-    """The kind of each field over all the records, which are gone through once.
+def most_rows(columns: int) -> int:
+    """How many rows of a table are in memory at most: 1,000 columns must not cost 1,000 times as much."""
+    return max(1, _MOST_CELLS // max(1, columns))
+
+
+def kinds_of(batches: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, Kind]:
+    """The kind of each field over all the records, which come some at a time.
 
     Raises ``ValueError`` as soon as there are more fields than a table has columns.
     """
     seen: dict[str, set[_Seen]] = {}
-    rest = iter(records)
-    while batch := list(islice(rest, _AT_ONCE)):
-        names = fields_of(batch)
-        for name in names:
+    for batch in batches:
+        for name in fields_of(batch):
             seen.setdefault(name, set()).update(_look([record.get(name) for record in batch]))
             if len(seen) > MOST_COLUMNS:
                 raise ValueError(f"more than {MOST_COLUMNS:,} columns")
