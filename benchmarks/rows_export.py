@@ -1,6 +1,7 @@
 """The combined export of a parallel set: the records of ten runs, merged into one file."""
 
 import json
+import os
 import random
 import sys
 import tempfile
@@ -26,6 +27,7 @@ def measure(rounds: int) -> list[Table]:
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             parts = _write(Path(folder), size)
+            os.sync()  # else who comes first waits until they are on the disk
             target = Path(folder) / "target"
             target.mkdir()
             for kind in _FORMATS:
