@@ -58,9 +58,9 @@ def median(values: Values) -> float | None:
 
 
 def ratio(case: Case, subject: str) -> float | None:
-    """How many times ours a subject takes."""
+    """How many times ours a subject takes; None when one of them takes nothing."""
     ours, theirs = median(case.values.get(OURS, "")), median(case.values.get(subject, ""))
-    return None if not ours or theirs is None else theirs / ours
+    return theirs / ours if ours and theirs else None
 
 
 def write(folder: Path, tables: Sequence[Table], versions: Mapping[str, str], rounds: int) -> None:
