@@ -19,7 +19,7 @@ def is_alive(pid: int) -> bool:
     """Whether a process exists and is no zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it went before it was looked at, or while it was
         return False
     return stat.rsplit(") ", 1)[1][0] != "Z"
 

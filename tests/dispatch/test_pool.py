@@ -83,7 +83,7 @@ def _scene(scene: Scene) -> Iterator[Scene]:
 def _is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it went before it was looked at, or while it was
         return False
 
 

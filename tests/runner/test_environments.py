@@ -101,7 +101,7 @@ def is_gone(pid: int) -> bool:
     """Whether a process has ended; one that nobody has waited for yet has, too."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it went before it was looked at, or while it was
         return True
 
 
