@@ -6,6 +6,15 @@ from contextlib import suppress
 from pathlib import Path
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it went before we looked, or while we did
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def run_processes(data: Path) -> list[int]:
     """The keepers and agents, and what these have started, whose standard output is a file of this data folder."""
     found = []

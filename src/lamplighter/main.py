@@ -294,7 +294,7 @@ def _stop(house: House, threads: list[threading.Thread]) -> None:
 
 
 def _tell_streams_to_end(server: uvicorn.Server, app: FastAPI) -> None:
-    """Let endless answers (a followed log) end as soon as the server is db_of_requests to."""
+    """Let endless answers (a followed log) end as soon as the server is asked to."""
     handle_exit = server.handle_exit
 
     def handle(number: int, frame: object) -> None:

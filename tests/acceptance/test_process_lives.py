@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from run_processes import is_alive
 from running_server import RunningServer, eventually
 
 COMPLETED, FAILURE, STOPPED = 9, 6, 8
@@ -13,15 +14,6 @@ def record(**fields):
     with open(os.environ["LAMPLIGHTER_RECORDS"], "a") as f:
         f.write(json.dumps(fields) + "\\n")
 """
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process exists and is no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):  # it went before it was looked at, or while it was
-        return False
-    return stat.rsplit(") ", 1)[1][0] != "Z"
 
 
 def pids_of(server: RunningServer, agent: int, run: int, count: int) -> list[int]:

@@ -22,6 +22,7 @@ from lamplighter.store.tables import agent_versions
 from over_the_broker import over_the_broker
 from real_nats import RealNats
 from real_workshop import make_workshop
+from run_processes import is_alive
 from running_server import eventually
 from small_disk import small_disk
 from store_rows import make_agent, start_set
@@ -77,14 +78,7 @@ def scene(
 def _scene(scene: Scene) -> Iterator[Scene]:
     yield scene
     for file in scene.pids.iterdir():
-        assert not _is_alive(int(file.read_text())), "a test left a process behind"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):  # it went before it was looked at, or while it was
-        return False
+        assert not is_alive(int(file.read_text())), "a test left a process behind"
 
 
 def _end(scene: Scene, pool: Pool) -> None:
@@ -129,7 +123,7 @@ def test_a_server_whose_name_was_taken_ends_its_runs_and_writes_nothing(scene: S
         servers.register(c, "here", "another process", 1, now, now + LEASE)
     eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
     pool.pass_once(scene.clock.advance(seconds=LEASE.total_seconds() / 5))
-    eventually(lambda: not _is_alive(pid))
+    eventually(lambda: not is_alive(pid))
     eventually(lambda: pool.going == 0)
     assert scene.runs()[0].status is RunStatus.RUNNING, "it is the other process's to say what becomes of it"
     scene.start(1)
@@ -151,7 +145,7 @@ def test_an_attempt_that_was_taken_over_is_ended_and_its_result_does_not_count(s
         [again] = runs.claim(c, other, 1, scene.clock.now())
     assert again.attempt == run.attempt + 1
     pool.pass_once(scene.clock.now())
-    eventually(lambda: not _is_alive(pid))
+    eventually(lambda: not is_alive(pid))
     eventually(lambda: pool.going == 0)
     [now] = scene.runs()
     assert (now.status, now.attempt) == (RunStatus.STARTING, again.attempt)
@@ -168,7 +162,7 @@ def test_a_new_start_adopts_what_the_former_process_left(scene: Scene) -> None:
     first.stop()
     second = Pool(scene.shop, 2)
     assert second.start() == 1
-    assert _is_alive(pid)
+    assert is_alive(pid)
     _end(scene, second)
     assert scene.runs()[0].status not in ACTIVE
 
@@ -204,7 +198,7 @@ def test_a_process_that_leaves_gives_the_next_one_time_to_find_its_runs(scene: S
         now = scene.clock.advance(seconds=2 * LEASE.total_seconds())
         assert servers.lost(c, now) == [], "and nobody takes the runs away"
         assert [server.name for server in servers.lost(c, now + ABSENCE)] == ["here"], "not for ever"
-    assert _is_alive(pid)
+    assert is_alive(pid)
     second = Pool(shop, 2)
     assert second.start() == 1
     _end(scene, second)
@@ -222,7 +216,7 @@ def test_the_runs_of_a_silent_server_end_by_themselves_and_are_told_of_when_it_i
     eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
     switch.hold_off(switch.moment(), timedelta(seconds=0))
     os.kill(_parent(pid), signal.SIGCHLD)  # as if the time had passed: the keeper looks
-    eventually(lambda: not _is_alive(pid))
+    eventually(lambda: not is_alive(pid))
     eventually(lambda: pool.going == 0)
     [run] = scene.runs()
     assert run.status is RunStatus.FAILURE

@@ -16,6 +16,7 @@ import pytest
 import lamplighter.agent
 from lamplighter.runner.environments import EnvironmentAbandoned, EnvironmentFailed, Environments
 from package_index import PackageIndex, wheel
+from run_processes import is_alive
 from running_server import eventually
 from small_disk import small_disk
 
@@ -95,14 +96,6 @@ def uv_processes(place: Path) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process has ended; one that nobody has waited for yet has, too."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):  # it went before it was looked at, or while it was
-        return True
 
 
 # -- what is in it -------------------------------------------------------------------------------------------
@@ -275,7 +268,7 @@ def test_a_stop_ends_what_a_package_has_started_to_build_itself(
     )
     with pytest.raises(EnvironmentAbandoned):
         environments.ready(["slow"], silent, lambda: not (tmp_path / "pid").exists())
-    assert is_gone(int((tmp_path / "pid").read_text()))
+    assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
 def test_what_a_package_leaves_behind_does_not_outlive_its_build(
@@ -287,7 +280,7 @@ def test_what_a_package_leaves_behind_does_not_outlive_its_build(
     index.add_source("loud", "1.0", backend=LEAVES_A_PROCESS.format(str(tmp_path / "pid")) + build)
     place = environments.ready(["loud"], silent, always)
     assert seen_by(place, "import loud; show(loud.version)") == "1.0"
-    assert is_gone(int((tmp_path / "pid").read_text()))
+    assert not is_alive(int((tmp_path / "pid").read_text()))
     assert environments.ready(["loud"], silent, always) == place
 
 

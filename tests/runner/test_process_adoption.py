@@ -15,6 +15,7 @@ from test_process_support import AGENTS, PATIENCE, Attempt, ending, until
 
 from lamplighter.runner import process as module
 from lamplighter.runner.process import adopt
+from run_processes import is_alive
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 SERVER_ENV = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -47,13 +48,6 @@ def begun_by_a_server_that_was_killed(attempt: Attempt, script: str) -> None:
         starter.kill()
 
 
-def has_ended(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 def identify(pid: int, **changes: object) -> str:
     ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     return json.dumps({"pid": pid, "startTicks": ticks, "bootId": BOOT_ID} | changes)
@@ -77,7 +71,7 @@ def test_a_run_that_ended_while_no_server_was_there_is_adopted(attempt: Attempt)
     begun_by_a_server_that_was_killed(attempt, "exit 9")
     until((attempt.dir / "exit.json").exists, "the run ended")
     keeper = json.loads((attempt.dir / "process.json").read_text())["pid"]
-    until(lambda: has_ended(keeper), "its keeper ended")
+    until(lambda: not is_alive(keeper), "its keeper ended")
     process = adopt(attempt.dir)
     assert process is not None
     assert process.wait(0)

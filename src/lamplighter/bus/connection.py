@@ -268,7 +268,7 @@ class Bus:
             finally:
                 await self._give_up(client)
             # Not all at the same moment, when a broker comes back.
-            await asyncio.sleep(_PAUSE_SECONDS * (1 + random.random()))  # noqa: S311
+            await asyncio.sleep(_PAUSE_SECONDS * (1 + random.random()))  # noqa: S311 - it guards nothing
 
     async def _use(self, client: Client) -> None:
         """From the beginning of a connection to its end."""

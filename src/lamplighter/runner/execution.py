@@ -148,7 +148,7 @@ class Execution:
         if not self._begun:
             self._begin()
         # A stop that nobody has told yet is seen when the attempt is concluded.
-        finishing.finish(self._attempt, ended, self._attempt.run.stop_cause)
+        finishing.finish(self._attempt, ended)
 
     # --- watching ---
 

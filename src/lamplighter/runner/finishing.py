@@ -8,7 +8,7 @@ from lamplighter.disk import remove, write_whole
 from lamplighter.export.records import JSONL, RecordSummary, check_records, write_formats
 from lamplighter.manifest import inputs
 from lamplighter.masking import Mask
-from lamplighter.model import RecordStatistics, RunStatus, StopCause, Verdict
+from lamplighter.model import RecordStatistics, RunStatus, Verdict
 from lamplighter.planner import GOOD, baseline, is_part
 from lamplighter.runner import delivering, evidence, proxies
 from lamplighter.runner.attempt import Attempt
@@ -23,7 +23,7 @@ _COMPARED = 10  # good runs, with which one is compared
 _WRITTEN_AT_ONCE = 10_000  # records, which take a tenth of a second in all formats
 
 
-def finish(attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None) -> None:
+def finish(attempt: Attempt, ended: ProcessExit) -> None:
     """Bring an attempt from the end of its process to its verdict, with all that belongs to it.
 
     OSError, such as a full disk, leaves it unconcluded: the caller says so, or comes again.
@@ -33,7 +33,7 @@ def finish(attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None) -
     seal_input(attempt)
     proxies.forget(attempt.folder)
     delivering.forget_undelivered(attempt)
-    judged, summary = _judge(attempt, ended, stop_cause)
+    judged, summary = _judge(attempt, ended)
     result = replace(judged, exporting_since=since)
     if result.verdict.status in GOOD and _export_takes_time(attempt, summary.count):
         _begin_export(attempt)
@@ -75,9 +75,7 @@ def _make_sure_of_its_folder(attempt: Attempt) -> None:
 # --- judging ---
 
 
-def _judge(
-    attempt: Attempt, ended: ProcessExit, stop_cause: StopCause | None
-) -> tuple[Result, RecordSummary]:
+def _judge(attempt: Attempt, ended: ProcessExit) -> tuple[Result, RecordSummary]:
     success = attempt.manifest.success
     records = export_folder(attempt) / JSONL
     summary = check_records(attempt.folder.records, records, success.required_fields, success.record_schema)
@@ -87,7 +85,7 @@ def _judge(
         Evidence(
             ended_well=ended.exit_code == 0,
             exit_text=ended.describe(),
-            stop_cause=stop_cause,
+            stop_cause=attempt.run.stop_cause,
             timeout_seconds=attempt.timeout_seconds,
             report=report,
             records=summary,
