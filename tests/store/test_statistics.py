@@ -11,6 +11,7 @@ from lamplighter.model import Claim, Counters, RecordStatistics, Run, RunSetting
 from lamplighter.store import runs, statistics
 from lamplighter.store.database import Database
 from lamplighter.store.tables import run_statistics
+from query_plans import plan_of
 from store_rows import NOON, make_agent, make_schedule, make_server
 
 
@@ -179,19 +180,9 @@ def test_statistics_go_with_their_run(db: Database, agent: int) -> None:
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_good_runs_are_found_by_an_index_whatever_else_there_is(db: Database, agent: int) -> None:
-    asked: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
     with db.write() as c:
         run = started(c, agent)
-        sa.event.listen(c, "before_cursor_execute", note)
-        statistics.good_runs(c, run, 10)
-        sa.event.remove(c, "before_cursor_execute", note)
-        [(statement, parameters)] = asked
-        rows = c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        plan = [row[3] for row in rows]
+        plan = plan_of(c, lambda: statistics.good_runs(c, run, 10))
     assert plan[0].startswith("SEARCH run_statistics USING INDEX ix_run_statistics_series (series=?)")
     assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan), plan
 

@@ -1,17 +1,15 @@
 """Sums over runs are made by the database, from one index that has all they need."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from lamplighter.model import RunStatus
 from lamplighter.store import summaries
 from lamplighter.store.database import Database
 from lamplighter.store.summaries import RecordSums
 from lamplighter.store.tables import runs
+from query_plans import plan_of
 from store_rows import NOON, make_agent, start_set
 
 LATER = NOON + timedelta(days=1)
@@ -33,19 +31,6 @@ def agents(db: Database) -> tuple[int, int]:
             }
             c.execute(runs.update().where(runs.c.set_id == set_id).values(values))
     return found
-
-
-def plan_of(c: sa.Connection, ask: Callable[[], object]) -> list[str]:
-    asked: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    sa.event.listen(c, "before_cursor_execute", note)
-    ask()
-    sa.event.remove(c, "before_cursor_execute", note)
-    [(statement, parameters)] = asked
-    return [row[3] for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)

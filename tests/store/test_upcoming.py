@@ -1,6 +1,6 @@
 """What is due next is read from an index, in order, and only as far as it is taken."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from lamplighter.store import agents, schedules, upcoming
 from lamplighter.store.database import Database
 from lamplighter.store.tables import agents as agent_table
 from lamplighter.store.tables import schedules as schedule_table
+from query_plans import plan_of
 from store_rows import NOON, make_agent, make_schedule
 
 WEEK = NOON + timedelta(days=7)
@@ -26,20 +27,6 @@ def agent(db: Database) -> int:
 def ids(db: Database, since: datetime | None = None, until: datetime = WEEK, spaces: Any = None) -> list[int]:
     with db.read() as c:
         return [row.schedule_id for row in upcoming.listed(c, spaces, since, until)]
-
-
-def plan_of(c: sa.Connection, ask: Callable[[], object]) -> list[str]:
-    """How SQLite answers the one query that ``ask`` makes."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    sa.event.listen(c, "before_cursor_execute", note)
-    ask()
-    sa.event.remove(c, "before_cursor_execute", note)
-    [(statement, parameters)] = asked
-    return [row[3] for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
