@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +25,9 @@ from lamplighter.store.tables import agents, schedules, schedules_gone
 
 SETTINGS = tuple(f.name for f in fields(RunSettings))
 _TIMING = tuple(f.name for f in fields(Timing))
+# A schedule has forty columns, and there are many schedules: they are taken out of a row together.
+_settings_in = itemgetter(*SETTINGS)
+_timing_in = itemgetter(*_TIMING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +232,13 @@ def settings_values(settings: RunSettings) -> dict[str, Any]:
 
 def settings_of(row: sa.RowMapping) -> RunSettings:
     """The ``RunSettings`` in a row that has its columns."""
-    values = {name: row[name] for name in SETTINGS}
+    return _settings(*_settings_in(row))
+
+
+@lru_cache(maxsize=1024)
+def _settings(*row: Any) -> RunSettings:
+    """Most schedules have the same settings, which nothing can change: they are made once."""
+    values = dict(zip(SETTINGS, row, strict=True))
     values["parallel_export"] = ParallelExport(values["parallel_export"])
     values["log_level"] = LogLevel(values["log_level"])
     values["log_mode"] = LogMode(values["log_mode"])
@@ -257,7 +267,7 @@ def _values(schedule: Schedule) -> dict[str, Any]:
 
 
 def _schedule(row: sa.RowMapping) -> Schedule:
-    timing = {name: row[name] for name in _TIMING}
+    timing = dict(zip(_TIMING, _timing_in(row), strict=True))
     timing["schedule_type"] = ScheduleType(timing["schedule_type"])
     timing["catch_up"] = CatchUp(timing["catch_up"])
     timing["excluded_dates"] = tuple(timing["excluded_dates"])
