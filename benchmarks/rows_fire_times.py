@@ -61,7 +61,7 @@ def _table(kind: str, found: dict[str, dict[str, list[float]]]) -> Table:
     how, unit = _KINDS[kind]
     extra = {
         "cold": " A fire that never comes is refused; APScheduler looks for it until it has gone through all years."
-        f"{_REMEMBERED}",
+        + _REMEMBERED,
         "parse": _REMEMBERED,
     }.get(kind, "")
     return Table(

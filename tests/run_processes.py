@@ -15,6 +15,11 @@ def is_alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
+def parent(pid: int) -> int:
+    """The process that has started this one, or has it now."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def run_processes(data: Path) -> list[int]:
     """The keepers and agents, and what these have started, whose standard output is a file of this data folder."""
     found = []

@@ -47,7 +47,7 @@ def set_up(environment: Mapping[str, str], installation: str) -> None:
 
 def close() -> None:
     """Send what waits, and send nothing more."""
-    global _tracer  # noqa: PLW0603
+    global _tracer  # noqa: PLW0603 - as in set_up
     if _tracer is not None:
         _tracer.close()
     _tracer = None

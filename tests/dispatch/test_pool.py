@@ -22,7 +22,7 @@ from lamplighter.store.tables import agent_versions
 from over_the_broker import over_the_broker
 from real_nats import RealNats
 from real_workshop import make_workshop
-from run_processes import is_alive
+from run_processes import is_alive, parent
 from running_server import eventually
 from small_disk import small_disk
 from store_rows import make_agent, start_set
@@ -215,7 +215,7 @@ def test_the_runs_of_a_silent_server_end_by_themselves_and_are_told_of_when_it_i
     pid = scene.pid_of(scene.runs()[0])
     eventually(lambda: scene.runs()[0].status is RunStatus.RUNNING)
     switch.hold_off(switch.moment(), timedelta(seconds=0))
-    os.kill(_parent(pid), signal.SIGCHLD)  # as if the time had passed: the keeper looks
+    os.kill(parent(pid), signal.SIGCHLD)  # as if the time had passed: the keeper looks
     eventually(lambda: not is_alive(pid))
     eventually(lambda: pool.going == 0)
     [run] = scene.runs()
@@ -243,7 +243,3 @@ def test_a_server_whose_disk_is_almost_full_takes_nothing_until_there_is_room(
         pool.pass_once(clock.now())
         assert scene.pid_of(scene.runs()[0])
         _end(scene, pool)
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[1])

@@ -15,6 +15,7 @@ from lamplighter.service.health import Health
 from lamplighter.store import agents, fires, groups, runs, schedules, turns
 from lamplighter.store.database import Database
 from lamplighter.store.tables import schedules as table
+from query_plans import plan, queries_of
 from store_rows import NOON, make_agent, make_schedule, make_server, start_set
 from virtual_clock import VirtualClock
 
@@ -340,37 +341,29 @@ def test_what_cannot_be_foreseen_is_looked_for_once_a_second_however_often_somet
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_the_scheduler_reads_its_index_and_not_the_table(db: Database) -> None:
     """A million schedules that are not due cost nothing: the plan of the query says so."""
-    statements: list[tuple[str, object]] = []
-
-    def listen(_c: object, _cursor: object, statement: str, parameters: object, *_more: object) -> None:
-        statements.append((statement, parameters))
-
     with db.write() as c:
         server = make_server(c)
         groups.serve(c, server, ["eu"], NOON)
         start_set(c, make_agent(c), RunSettings())
-    sa.event.listen(db.engine, "before_cursor_execute", listen)
+
+    def look() -> None:
+        with db.read() as c:
+            schedules.due(c, after=NOON, until=NOON, limit=10)
+            schedules.anything_due(c, after=None, until=NOON)
+            schedules.next_fire_at(c, after=NOON)
+            turns.anything_queues(c, server)
+            groups.with_queues(c)
+            groups.to_be_told(c, 1, "waits", 10)
+        with db.write() as c:
+            runs.claim(c, server, 10, NOON)
+
+    queries = queries_of(db.engine, look)
     with db.read() as c:
-        schedules.due(c, after=NOON, until=NOON, limit=10)
-        schedules.anything_due(c, after=None, until=NOON)
-        schedules.next_fire_at(c, after=NOON)
-        turns.anything_queues(c, server)
-        groups.with_queues(c)
-        groups.to_be_told(c, 1, "waits", 10)
-    with db.write() as c:
-        runs.claim(c, server, 10, NOON)
-    sa.event.remove(db.engine, "before_cursor_execute", listen)
-    with db.read() as c:
-        for statement, parameters in statements:
-            if statement.startswith("SELECT"):
-                plan = c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
-                details = [row[3] for row in plan]
-                assert not any(
-                    d.startswith(("SCAN runs", "SCAN schedules")) and "INDEX" not in d for d in details
-                ), (
-                    statement,
-                    details,
-                )
+        for query in queries:
+            if query[0].startswith("SELECT"):
+                steps = plan(c, query)
+                scans = [step for step in steps if step.startswith(("SCAN runs", "SCAN schedules"))]
+                assert all("INDEX" in step for step in scans), (query, steps)
 
 
 def test_due_times_and_their_lateness_are_measured(db: Database, clock: VirtualClock, engine: Engine) -> None:

@@ -13,6 +13,7 @@ from test_process_support import Attempt, ending, until
 
 from lamplighter.runner.fork_server import ForkServers, Preload
 from lamplighter.runner.process import RunProcess, adopt, start
+from run_processes import parent
 
 PROGRAM = """
 import atexit, json, os, signal, sys
@@ -55,10 +56,6 @@ def run(attempt: Attempt, script: Path, *arguments: str, text: str = PROGRAM) ->
     return start(
         attempt.servers, attempt.dir, attempt.work, [*argv, *arguments], env, preload=Preload(argv, COMMON)
     )
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_a_preloaded_program_finds_itself_as_if_it_had_just_been_started(

@@ -10,6 +10,7 @@ from lamplighter.store import notifications, schedules
 from lamplighter.store.database import Database
 from lamplighter.store.tables import agents as agents_table
 from notification_rows import claimed, end, make_rule, outbox
+from query_plans import plan, queries_of
 from store_rows import NOON, make_agent, make_schedule, make_server, start_set
 
 GOOD, BAD = RunStatus.COMPLETED, RunStatus.FAILURE
@@ -213,22 +214,19 @@ def test_a_thousand_failures_are_two_messages(db: Database) -> None:
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_the_questions_asked_at_the_end_of_a_run_are_answered_by_indexes(db: Database) -> None:
-    asked: list[str] = []
     with db.write() as c:
         life = Life(c)
         make_rule(c)
         life.ends(BAD)
-        sa.event.listen(db.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
-        life.ends(BAD)
-        life.ends(GOOD)
-        ours = [q for q in asked if "notifications" in q or "notification_rules" in q or "failing" in q]
+        queries = queries_of(c, lambda: life.ends(BAD)) + queries_of(c, lambda: life.ends(GOOD))
+        tables = ("notifications", "notification_rules", "failing")
+        ours = [query for query in queries if any(table in query[0] for table in tables)]
         assert ours
         for query in ours:
-            if query.startswith("INSERT"):
+            if query[0].startswith("INSERT"):
                 continue
-            marks = [None] * query.count("?")
-            plan = [row[3] for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", tuple(marks))]
-            assert not any(step.startswith("SCAN") for step in plan), (query, plan)
+            steps = plan(c, query)
+            assert not any(step.startswith("SCAN") for step in steps), (query, steps)
 
 
 def test_rules_of_a_deleted_agent_or_schedule_are_gone(db: Database) -> None:

@@ -14,6 +14,7 @@ from lamplighter.store.database import Database
 from lamplighter.store.overdue import Overdue
 from lamplighter.store.schedules import set_problem
 from notification_rows import claimed, make_rule, outbox
+from query_plans import plan, queries_of
 from store_rows import NOON, make_agent, make_schedule, make_server, start_set
 from virtual_clock import VirtualClock
 
@@ -249,16 +250,9 @@ def test_of_two_servers_that_judge_only_one_tells(db: Database, clock: VirtualCl
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_a_look_reads_of_the_ledger_only_what_it_needs(db: Database, clock: VirtualClock) -> None:
     watch = Watch(db, clock)
-    asked: list[str] = []
-    sa.event.listen(db.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
-    watch.missed(LATEST)
+    queries = queries_of(db.engine, lambda: watch.missed(LATEST))
     with db.read() as c:
-        steps = [
-            row[3]
-            for query in asked
-            if query.startswith("SELECT")
-            for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (None,) * query.count("?"))
-        ]
+        steps = [step for query in queries if query[0].startswith("SELECT") for step in plan(c, query)]
     assert any("SEARCH fires" in step and "due>? AND due<?" in step for step in steps), steps
     assert not any(step.startswith("SCAN") for step in steps), steps
 

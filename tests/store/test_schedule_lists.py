@@ -4,7 +4,7 @@ import pytest
 
 from lamplighter.store import schedules
 from lamplighter.store.database import Database
-from query_plans import plans_of
+from query_plans import plan, plan_of, queries_of
 from store_rows import NOON, make_agent, make_schedule
 
 
@@ -28,9 +28,10 @@ def test_no_list_is_sorted_and_no_count_reads_schedules_one_by_one(db: Database)
         agent = make_agent(c)
         for _ in range(3):
             make_schedule(c, agent)
-        [listed] = plans_of(c, lambda: schedules.in_spaces(c, None, None, skip=1, limit=1))
-        [of_agent] = plans_of(c, lambda: schedules.of_agent(c, agent))
-        counted = plans_of(c, lambda: schedules.count_in_spaces(c, None, None))
+        listed = plan_of(c, lambda: schedules.in_spaces(c, None, None, skip=1, limit=1))
+        of_agent = plan_of(c, lambda: schedules.of_agent(c, agent))
+        counts = queries_of(c, lambda: schedules.count_in_spaces(c, None, None))
+        counted = [plan(c, query) for query in counts]
     assert listed == ["SCAN schedules USING INDEX ix_schedules_there"]
     assert of_agent == ["SEARCH schedules USING INDEX ix_schedules_there (agent_id=?)"]
     assert counted == [

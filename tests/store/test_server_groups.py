@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from lamplighter.engine import Engine
 from lamplighter.model import RunSettings, RunStatus
 from lamplighter.planner import LEASE
 from lamplighter.store import groups, runs, schedules, servers, turns
 from lamplighter.store.database import Database
+from query_plans import plan, queries_of
 from store_rows import NOON, make_agent, make_schedule, make_server, start_set
 from virtual_clock import VirtualClock
 
@@ -100,32 +100,23 @@ def test_a_start_of_a_server_replaces_the_groups_it_serves(scene: Scene) -> None
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_the_queues_are_read_from_their_indexes_in_order(scene: Scene) -> None:
     """However many runs nobody takes, nobody reads them: no scan and no sorting."""
-    statements: list[tuple[str, tuple[object, ...]]] = []
 
-    def listen(
-        _c: object, _cursor: object, statement: str, given: tuple[object, ...], *_more: object
-    ) -> None:
-        statements.append((statement, given))
+    def ask() -> None:
+        scene.claim(scene.in_eu)
+        with scene.db.read() as c:
+            turns.anything_queues(c, scene.in_eu)
+            groups.with_queues(c)
+            groups.to_be_told(c, scene.eu, "waits", 10)
 
-    sa.event.listen(scene.db.engine, "before_cursor_execute", listen)
-    scene.claim(scene.in_eu)
-    with scene.db.read() as c:
-        turns.anything_queues(c, scene.in_eu)
-        groups.with_queues(c)
-        groups.to_be_told(c, scene.eu, "waits", 10)
-    sa.event.remove(scene.db.engine, "before_cursor_execute", listen)
-    read = [
-        (text, given)
-        for text, given in statements
-        if "runs.status = 4" in text and not text.startswith("UPDATE")
-    ]
+    queries = queries_of(scene.db.engine, ask)
+    read = [query for query in queries if "runs.status = 4" in query[0] and not query[0].startswith("UPDATE")]
     assert len(read) >= 6
     with scene.db.read() as c:
-        for statement, given in read:
-            plan = [row[3] for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]
-            wrong = [step for step in plan if "TEMP B-TREE" in step]
-            wrong += [step for step in plan if step.startswith("SCAN") and "INDEX" not in step]
-            assert not wrong, (statement, plan)
+        for query in read:
+            steps = plan(c, query)
+            wrong = [step for step in steps if "TEMP B-TREE" in step]
+            wrong += [step for step in steps if step.startswith("SCAN") and "INDEX" not in step]
+            assert not wrong, (query, steps)
 
 
 # --- what is said ---

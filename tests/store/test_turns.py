@@ -17,6 +17,7 @@ from lamplighter.store.tables import agents as agents_table
 from lamplighter.store.tables import parallel_sets
 from lamplighter.store.tables import runs as table
 from lamplighter.store.turns import Waiting, share_out
+from query_plans import plan, queries_of
 from store_rows import NOON, make_agent, make_server, start_set
 
 BURST = 10_000
@@ -191,24 +192,13 @@ def test_what_another_claimer_holds_is_passed_over(scene: Spaces) -> None:
 
 def plans(scene: Spaces, do: Callable[[], object]) -> list[tuple[str, str]]:
     """The statements about queues in what is done, each with how the database would carry it out."""
-    seen: list[tuple[str, object]] = []
-
-    def listen(_c: object, _cursor: object, statement: str, given: object, *_more: object) -> None:
-        seen.append((statement, given))
-
-    sa.event.listen(scene.db.engine, "before_cursor_execute", listen)
-    try:
-        do()
-    finally:
-        sa.event.remove(scene.db.engine, "before_cursor_execute", listen)
-    explain = "EXPLAIN QUERY PLAN" if scene.db.is_sqlite else "EXPLAIN"
-    found: list[tuple[str, str]] = []
+    queries = queries_of(scene.db.engine, do)
     with scene.db.write() as c:
-        for statement, given in seen:
-            if "runs.status = 4" in statement and not statement.startswith("UPDATE"):
-                rows = c.exec_driver_sql(f"{explain} {statement}", given)  # type: ignore[arg-type]
-                found.append((statement, "\n".join(str(row[-1]) for row in rows)))
-    return found
+        return [
+            (query[0], "\n".join(plan(c, query)))
+            for query in queries
+            if "runs.status = 4" in query[0] and not query[0].startswith("UPDATE")
+        ]
 
 
 def test_ten_thousand_queuing_runs_are_not_read(scene: Spaces) -> None:
@@ -220,10 +210,10 @@ def test_ten_thousand_queuing_runs_are_not_read(scene: Spaces) -> None:
             c.exec_driver_sql("ANALYZE runs")
     found = plans(scene, lambda: scene.claim(server, 8))
     assert len(found) >= 6
-    for statement, plan in found:
+    for statement, steps in found:
         for wrong in ("Seq Scan on runs", "Sort", "TEMP B-TREE", "pk_runs", "ix_runs_queued_at"):
-            assert wrong not in plan, (statement, plan)
-        assert "queue" in plan, (statement, plan)
+            assert wrong not in steps, (statement, steps)
+        assert "queue" in steps, (statement, steps)
 
 
 @given(

@@ -284,7 +284,7 @@ class Bus:
             log.info("connected to the broker", url=client.connected_url and client.connected_url.netloc)
             self._tell()
             # The client may be unable to say that it has ended, when it cannot get rid of what it wanted to send.
-            while client.is_connected:  # noqa: ASYNC110
+            while client.is_connected:  # noqa: ASYNC110 - so there is no event to wait for
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
             with self._lock:

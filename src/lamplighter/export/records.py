@@ -73,7 +73,7 @@ def merge(parts: Sequence[Path], target: Path) -> int:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    block = bytearray(_COPIED_AT_ONCE)  # one for all: to make them takes as long as to copy
+    block = bytearray(_COPIED_AT_ONCE)  # one for all, not new memory for each
     with whole_file(target) as out:
         for part in parts:
             with part.open("rb", buffering=0) as file:

@@ -102,7 +102,7 @@ def in_spaces(
 
 def count_in_spaces(c: sa.Connection, seen: Collection[int] | None, space_id: int | None) -> int:
     """How many schedules ``in_spaces`` has to give."""
-    if seen is None and space_id is None and c.dialect.name == "sqlite":
+    if seen is None and space_id is None and c.dialect.name == "sqlite":  # see ix_schedules_gone
         return int(c.execute(_COUNT_ALL).scalar_one()) - int(c.execute(_COUNT_GONE).scalar_one())
     query = _in_spaces(sa.select(sa.func.count()).select_from(schedules), seen, space_id)
     return int(c.execute(query).scalar_one())

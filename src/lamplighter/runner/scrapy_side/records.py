@@ -84,7 +84,7 @@ class Records:
         try:
             record = record_of(item)
         except Exception as error:  # noqa: BLE001 - a field's serializer is the project's code
-            log.error("An item of type %s cannot be recorded: %s", type(item).__name__, error)  # noqa: TRY400
+            log.error("An item of type %s cannot be recorded: %s", type(item).__name__, error)  # noqa: TRY400 - said in one line
             return
         text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
         try:
